@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/prewarm/prewarm/internal/api"
+)
+
+func (c *cli) newWarm() *cobra.Command {
+	var hosts []string
+	cmd := c.imageArg(&cobra.Command{
+		Use:   "warm IMAGE",
+		Short: "Look at the image's tag and warm its newest digest now, and wait for it",
+		Long: "Looks at the image's tag, makes its newest digest warm on all of its hosts (or those named\n" +
+			"with --host) and waits until each has it or says why not. What failed before is tried at once.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.warm(cmd, args[0], hosts)
+		},
+	})
+	cmd.Flags().StringSliceVar(&hosts, "host", nil, "only on this host; may be repeated")
+	return cmd
+}
+
+func (c *cli) warm(cmd *cobra.Command, image string, hosts []string) error {
+	ctx := cmd.Context()
+	if _, err := c.client().Check(ctx, image); err != nil {
+		// The newest digest that was seen can be warmed all the same.
+		fmt.Fprintf(cmd.ErrOrStderr(), "prewarm: the tag was not looked at: %s\n", err)
+	}
+	asked, err := c.client().Warm(ctx, image, hosts)
+	if err != nil {
+		return err
+	}
+	watch := c.newWatcher(cmd.OutOrStdout())
+	rollout, err := c.awaitWarm(ctx, image, asked.Digest, hosts, watch)
+	watch.end()
+	if err != nil {
+		return err
+	}
+	if c.json() {
+		if err := printJSON(cmd.OutOrStdout(), rollout); err != nil {
+			return err
+		}
+	}
+	return coldError(image, rollout)
+}
+
+// watcher shows how warming goes.
+type watcher interface {
+	show(hosts []api.HostCopy)
+	end()
+}
+
+func (c *cli) newWatcher(w io.Writer) watcher {
+	if c.json() {
+		return quiet{}
+	}
+	if f, ok := w.(interface{ Fd() uintptr }); ok && term.IsTerminal(int(f.Fd())) {
+		return newBars(w)
+	}
+	return &lines{w: w, last: make(map[string]string)}
+}
+
+// pollWarm is how often warming is looked at: often enough for a bar to move
+// smoothly, one small request each.
+const pollWarm = 200 * time.Millisecond
+
+// awaitWarm watches a digest until it is warm or has failed on each host.
+func (c *cli) awaitWarm(ctx context.Context, image, digest string, hosts []string, watch watcher) (api.Rollout, error) {
+	tick := time.NewTicker(pollWarm)
+	defer tick.Stop()
+	for {
+		now, err := c.client().Image(ctx, image)
+		if err != nil {
+			return api.Rollout{}, err
+		}
+		rollout, ok := find(now, digest)
+		if !ok {
+			return rollout, fmt.Errorf("warm %s: %s was overtaken by a newer digest", image, shortDigest(digest))
+		}
+		if len(hosts) > 0 {
+			rollout.Hosts = slices.DeleteFunc(rollout.Hosts, func(h api.HostCopy) bool { return !slices.Contains(hosts, h.Host) })
+		}
+		watch.show(rollout.Hosts)
+		if !slices.ContainsFunc(rollout.Hosts, underWay) {
+			return rollout, nil
+		}
+		select {
+		case <-ctx.Done():
+			return rollout, ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+func find(image api.Image, digest string) (api.Rollout, bool) {
+	for _, t := range image.Tracks {
+		for _, r := range rollouts(t) {
+			if r.Digest == digest {
+				return r, true
+			}
+		}
+	}
+	return api.Rollout{}, false
+}
+
+func underWay(h api.HostCopy) bool {
+	return slices.Contains([]string{"pulling", "waiting", "unknown"}, h.State)
+}
+
+// coldError says on which hosts a digest did not become warm.
+func coldError(image string, r api.Rollout) error {
+	var cold []string
+	for _, h := range r.Hosts {
+		if h.State != "warm" {
+			cold = append(cold, fmt.Sprintf("%s: %s: %s", h.Host, h.State, h.Reason))
+		}
+	}
+	if len(cold) == 0 {
+		return nil
+	}
+	return errors.New(image + " is not warm on every host: " + strings.Join(cold, "; "))
+}
+
+// quiet shows nothing.
+type quiet struct{}
+
+func (quiet) show([]api.HostCopy) {}
+func (quiet) end()                {}
+
+// lines writes a line for each change: for files and pipes.
+type lines struct {
+	w    io.Writer
+	last map[string]string
+}
+
+func (l *lines) show(hosts []api.HostCopy) {
+	for _, h := range hosts {
+		text := h.State
+		if h.Reason != "" {
+			text += ": " + h.Reason
+		}
+		if l.last[h.Host] != text {
+			l.last[h.Host] = text
+			fmt.Fprintf(l.w, "%s: %s\n", h.Host, text)
+		}
+	}
+}
+
+func (l *lines) end() {}

@@ -1,0 +1,117 @@
+package config
+
+import (
+	"path/filepath"
+	"strings"
+)
+
+// reader is one Load: where things stand, and what is wrong with them.
+type reader struct {
+	folder string // of the configuration file
+	source string // being walked: the file, or an environment variable
+	found  Mistakes
+	// at is where each key with a value stands; "" is the file as a whole.
+	at map[string]position
+	// over are the paths that the environment sets; the file's are passed over.
+	over map[string]bool
+	// spoiled are the paths whose value was dropped. What follows from that is
+	// not reported as well.
+	spoiled map[string]bool
+}
+
+type position struct {
+	file string
+	line int
+}
+
+func newReader(path string) *reader {
+	folder := filepath.Dir(path)
+	// Without a working directory the folder stays relative, and so does what
+	// is resolved against it: it still names the same files.
+	if abs, err := filepath.Abs(folder); err == nil {
+		folder = abs
+	}
+	return &reader{
+		folder:  folder,
+		source:  path,
+		at:      map[string]position{"": {file: path}},
+		over:    make(map[string]bool),
+		spoiled: make(map[string]bool),
+	}
+}
+
+// add reports a mistake, unless it follows from one that is reported already.
+// field is a full path; it or the nearest one around it gives the position.
+// Values of secrets are never passed in.
+func (r *reader) add(field, value, why, mend string) {
+	if r.follows(field) {
+		return
+	}
+	pos := r.position(field)
+	r.found = append(r.found, Mistake{
+		File: pos.file, Line: pos.line, Field: field,
+		Value: r.presentable(field, value), Why: why, Mend: mend,
+	})
+}
+
+// follows tells whether path or one around it was dropped.
+func (r *reader) follows(path string) bool {
+	for ; path != ""; path = parent(path) {
+		if r.spoiled[path] {
+			return true
+		}
+	}
+	return r.spoiled[""]
+}
+
+// position is where path stands, or the nearest one around it.
+func (r *reader) position(path string) position {
+	for ; path != ""; path = parent(path) {
+		if pos, ok := r.at[path]; ok {
+			return pos
+		}
+	}
+	return r.at[""]
+}
+
+// spoil reports a mistake that leaves field without a value.
+func (r *reader) spoil(field, why, mend string) {
+	r.add(field, "", why, mend)
+	r.spoiled[field] = true
+}
+
+// spoiledWithin tells whether something in path, or around it, was dropped.
+func (r *reader) spoiledWithin(path string) bool {
+	for p := range r.spoiled {
+		if p == "" || p == path || strings.HasPrefix(p, path+".") || strings.HasPrefix(p, path+"[") {
+			return true
+		}
+	}
+	return false
+}
+
+// has tells whether the file or the environment gives path a value.
+func (r *reader) has(path string) bool {
+	_, ok := r.at[path]
+	return ok
+}
+
+func (r *reader) presentable(field, value string) string {
+	if strings.HasPrefix(field, registriesPath) {
+		value = firstWord(value)
+	}
+	return shown(value)
+}
+
+// parent is the path around a path: hosts[0].name, hosts[0], hosts, "".
+func parent(path string) string {
+	return path[:max(strings.LastIndexAny(path, ".["), 0)]
+}
+
+// join is the path of a key in the mapping at path.
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}

@@ -1,0 +1,46 @@
+package config
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestRedacted(t *testing.T) {
+	t.Parallel()
+	config := mustLoad(t, "testdata/full.yaml")
+	got, err := config.Redacted()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range []string{"s3cr3t", "from-a-file"} {
+		if strings.Contains(string(got), secret) {
+			t.Errorf("it tells %q:\n%s", secret, got)
+		}
+	}
+	// Paths are absolute: the folder of the test is not part of what is compared.
+	folder, err := filepath.Abs("testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkGolden(t, "testdata/full.redacted", strings.ReplaceAll(string(got), folder, "FOLDER"))
+
+	again := mustLoad(t, write(t, string(got)))
+	config.Registries[0].Password = masked
+	if diff := cmp.Diff(config, again, comparers()); diff != "" {
+		t.Errorf("loaded again (-first +again):\n%s", diff)
+	}
+}
+
+func TestRedactedDefault(t *testing.T) {
+	t.Parallel()
+	got, err := Default().Redacted()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "server:\n  listen: 127.0.0.1:8470\nstate:\n  path: /var/lib/prewarm\n"; string(got) != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}

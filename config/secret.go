@@ -1,0 +1,65 @@
+package config
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+)
+
+// masked is what a secret looks like.
+const masked = "***"
+
+// maxSecretFile bounds a secret file, in bytes: a token or a key is far below,
+// and a wrong path to something large is told instead of read.
+const maxSecretFile = 64 << 10
+
+// Secret is text that must not be seen. Every way to print, log or encode it
+// gives "***"; only Reveal gives the text. Never make it the key of a map:
+// encoding/json takes the text of such keys as it is.
+type Secret string
+
+// Reveal is the secret itself. Call it where the secret leaves for the one who
+// asked for it, and nowhere else.
+func (s Secret) Reveal() string { return string(s) }
+
+// String is "***".
+func (Secret) String() string { return masked }
+
+// GoString is "***", for %#v.
+func (Secret) GoString() string { return masked }
+
+// Format writes "***" for every verb: without it %d and its like would print
+// the text, as fmt asks String for some verbs only.
+func (Secret) Format(f fmt.State, _ rune) { fmt.Fprint(f, masked) }
+
+// MarshalText is "***", for YAML and whatever asks for text.
+func (Secret) MarshalText() ([]byte, error) { return []byte(masked), nil }
+
+// MarshalJSON is "***" in quotes.
+func (Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + masked + `"`), nil }
+
+// LogValue is "***", for log/slog.
+func (Secret) LogValue() slog.Value { return slog.StringValue(masked) }
+
+// secretFile reads the secret in a file, without one trailing newline, which
+// editors add. A pipe or a device is refused: it could block or never end.
+func (r *reader) secretFile(field, written, path string) Secret {
+	const mend = "name a file that Prewarm's user can read; a relative path counts from the configuration file's folder"
+	if info, err := os.Stat(path); err == nil && !info.IsDir() && !info.Mode().IsRegular() {
+		r.add(field, written, "it is not a regular file", mend)
+		return ""
+	}
+	b, why := readLimited(path, maxSecretFile)
+	text, cut := strings.CutSuffix(string(b), "\r\n")
+	if !cut {
+		text = strings.TrimSuffix(text, "\n")
+	}
+	switch {
+	case why != "":
+		r.add(field, written, why, mend)
+	case text == "":
+		r.add(field, written, "the file is empty", "write the secret into it")
+	}
+	return Secret(text)
+}

@@ -1,0 +1,176 @@
+// Package api is the wire contract of the HTTP API: what requests and answers
+// look like, and a client that speaks it. The server and the command line
+// share it, so they can't disagree. Nothing here knows the domain.
+package api
+
+import "time"
+
+// Problem is an error as the API tells it: RFC 9457 problem details with a
+// stable code.
+type Problem struct {
+	Type       string `json:"type" doc:"Always about:blank; the code tells the kind." example:"about:blank"`
+	Title      string `json:"title" doc:"The HTTP status in words."`
+	Status     int    `json:"status" doc:"The HTTP status."`
+	Detail     string `json:"detail" doc:"What was tried, on what, and why it failed."`
+	Code       string `json:"code" doc:"The kind of failure. Codes are stable; programs branch on them." example:"image_not_warm"`
+	Mend       string `json:"mend,omitempty" doc:"What the reader can do about it."`
+	RetryAfter int    `json:"retry_after_seconds,omitempty" doc:"How long to wait before the same is worth trying again."`
+}
+
+// SubmitRun is the body of POST /v1/runs.
+type SubmitRun struct {
+	Image      string   `json:"image" minLength:"1" maxLength:"512" doc:"A configured image, image:tag, repo:tag that an image tracks, or repo@digest that is current." example:"node-jobs"`
+	Command    []string `json:"command,omitempty" doc:"Replaces the image's command."`
+	Entrypoint []string `json:"entrypoint,omitempty" doc:"Replaces the image's entrypoint."`
+	Env        []string `json:"env,omitempty" doc:"NAME=value, on top of the image's."`
+	Network    string   `json:"network,omitempty" doc:"bridge, none, or the name of a network on the hosts. Empty: the engine's default."`
+	User       string   `json:"user,omitempty" doc:"Name or uid, with :group or :gid."`
+	Workdir    string   `json:"workdir,omitempty" doc:"An absolute path in the container."`
+	Memory     int64    `json:"memory,omitempty" minimum:"0" doc:"Limit in bytes; 0: none. Engines refuse less than 6 MiB."`
+	CPUs       float64  `json:"cpus,omitempty" minimum:"0" maximum:"1024" doc:"Limit in CPUs; 0: none." example:"1.5"`
+	WaitWarm   Duration `json:"wait_warm,omitempty" doc:"How long the run may wait for its digest to be warm. Left out: it is refused at once when it is not."`
+}
+
+// Run is one execution of a task.
+type Run struct {
+	ID          string     `json:"id"`
+	State       string     `json:"state" enum:"queued,starting,running,canceling,succeeded,failed,canceled,interrupted,refused"`
+	Ended       bool       `json:"ended" doc:"The state is an outcome and never changes again."`
+	Image       string     `json:"image" doc:"The configured image."`
+	Asked       string     `json:"asked" doc:"The image as the submit named it."`
+	Pin         string     `json:"pin,omitempty" doc:"repo@digest, fixed at submit. Missing only while the image waits for its first promotion."`
+	Command     []string   `json:"command,omitempty"`
+	Host        string     `json:"host,omitempty"`
+	ContainerID string     `json:"container_id,omitempty"`
+	ExitCode    *int       `json:"exit_code,omitempty" doc:"The container's; missing where nothing exited."`
+	OOMKilled   bool       `json:"oom_killed,omitempty"`
+	Reason      string     `json:"reason,omitempty" doc:"The code of an outcome that an exit code does not explain."`
+	Detail      string     `json:"detail,omitempty" doc:"The same for a reader."`
+	SubmittedAt time.Time  `json:"submitted_at"`
+	PlacedAt    *time.Time `json:"placed_at,omitempty"`
+	StartedAt   *time.Time `json:"started_at,omitempty"`
+	FirstLineAt *time.Time `json:"first_line_at,omitempty"`
+	EndedAt     *time.Time `json:"ended_at,omitempty"`
+}
+
+// Runs is a list of runs, newest first.
+type Runs struct {
+	Runs []Run `json:"runs"`
+}
+
+// LogLine is one line of a run's log.
+type LogLine struct {
+	Seq    int64     `json:"seq" doc:"1, 2, 3 … within the run: pass the last one as ?after= to get the rest."`
+	Time   time.Time `json:"time" doc:"The engine's own."`
+	Stream string    `json:"stream" enum:"stdout,stderr"`
+	Text   string    `json:"text" doc:"Without its line feed. Bytes that are not UTF-8 are U+FFFD."`
+	Open   bool      `json:"open,omitempty" doc:"No line feed followed."`
+}
+
+// Progress is how far a pull is.
+type Progress struct {
+	Bytes      int64 `json:"bytes" doc:"Downloaded so far, compressed."`
+	TotalBytes int64 `json:"total_bytes" doc:"What a host with no layer of it downloads."`
+	LayersDone int   `json:"layers_done"`
+	Layers     int   `json:"layers"`
+}
+
+// HostCopy is one digest on one host.
+type HostCopy struct {
+	Host           string     `json:"host"`
+	State          string     `json:"state" enum:"warm,pulling,waiting,failed,no_platform,unknown,unreachable,duplicate_engine"`
+	Reason         string     `json:"reason,omitempty" doc:"Why it is not warm."`
+	Platform       string     `json:"platform,omitempty"`
+	PlatformDigest string     `json:"platform_digest,omitempty" doc:"What the host runs: the child of an index, or the digest itself."`
+	Progress       *Progress  `json:"progress,omitempty" doc:"While it is pulled."`
+	Bytes          int64      `json:"bytes,omitempty" doc:"Unpacked size of a warm copy."`
+	Attempts       int        `json:"attempts,omitempty" doc:"Failures in a row."`
+	NextTry        *time.Time `json:"next_try,omitempty"`
+}
+
+// Rollout is one digest on its way to being current.
+type Rollout struct {
+	ID         string     `json:"id"`
+	Digest     string     `json:"digest"`
+	Pin        string     `json:"pin"`
+	Phase      string     `json:"phase" enum:"warming,current,superseded,overtaken"`
+	SeenAt     time.Time  `json:"seen_at"`
+	PromotedAt *time.Time `json:"promoted_at,omitempty"`
+	Hosts      []HostCopy `json:"hosts"`
+}
+
+// Track is one tracked tag of an image.
+type Track struct {
+	Tag             string           `json:"tag,omitempty" doc:"Missing where the image follows a digest."`
+	Current         *Rollout         `json:"current,omitempty" doc:"What runs get; missing until the first promotion."`
+	Coming          []Rollout        `json:"coming" doc:"On their way, oldest first."`
+	SupersededBytes map[string]int64 `json:"superseded_bytes,omitempty" doc:"By host: unpacked size of digests that were current once and still are there."`
+	CheckedAt       *time.Time       `json:"checked_at,omitempty"`
+	CheckError      string           `json:"check_error,omitempty" doc:"Why the last look at the tag failed."`
+}
+
+// Image is a configured image.
+type Image struct {
+	Name       string  `json:"name"`
+	Repository string  `json:"repository"`
+	Tracks     []Track `json:"tracks"`
+}
+
+// Images lists the configured images.
+type Images struct {
+	Images []Image `json:"images"`
+}
+
+// Host is one Docker host.
+type Host struct {
+	Name       string    `json:"name"`
+	Contact    string    `json:"contact" enum:"unknown,reachable,unreachable,duplicate_engine"`
+	Since      time.Time `json:"since" doc:"When the contact became what it is."`
+	Reason     string    `json:"reason,omitempty" doc:"Why it is not reachable."`
+	Engine     string    `json:"engine,omitempty" doc:"Version of the engine."`
+	APIVersion string    `json:"api_version,omitempty" doc:"As negotiated."`
+	ImageStore string    `json:"image_store,omitempty" enum:"classic,containerd"`
+	Platform   string    `json:"platform,omitempty"`
+	CPUs       int       `json:"cpus,omitempty"`
+	Memory     int64     `json:"memory,omitempty" doc:"Bytes."`
+	Pulling    int       `json:"pulling"`
+	Pulls      int       `json:"pulls" doc:"Limit of pulls at once."`
+	Running    int       `json:"running"`
+	Runs       int       `json:"runs" doc:"Limit of runs at once."`
+}
+
+// Hosts lists the hosts.
+type Hosts struct {
+	Hosts []Host `json:"hosts"`
+}
+
+// Checked is what a look at one tag found.
+type Checked struct {
+	Tag    string `json:"tag,omitempty"`
+	Digest string `json:"digest"`
+	Pin    string `json:"pin"`
+	New    bool   `json:"new" doc:"The tag showed another digest before."`
+}
+
+// CheckResult is the answer to a check.
+type CheckResult struct {
+	Image  string    `json:"image"`
+	Tracks []Checked `json:"tracks"`
+}
+
+// WarmRequest asks for an image to be warmed now.
+type WarmRequest struct {
+	Hosts []string `json:"hosts,omitempty" doc:"Only these of the image's hosts. Left out: all."`
+}
+
+// WarmResult is the answer to a warm request.
+type WarmResult struct {
+	Image  string `json:"image"`
+	Digest string `json:"digest" doc:"What is being made warm: the newest digest seen."`
+}
+
+// Health is the answer of the probes.
+type Health struct {
+	Status  string `json:"status" example:"ok"`
+	Version string `json:"version"`
+}

@@ -1,0 +1,186 @@
+package dockertest
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/prewarm/prewarm/internal/problem"
+	"github.com/prewarm/prewarm/registry"
+	"github.com/prewarm/prewarm/runner"
+	"github.com/prewarm/prewarm/warmer"
+)
+
+// Subject is an engine under test and what it can pull. The engine holds none
+// of the pins and no container of its instance.
+type Subject struct {
+	Engine interface {
+		warmer.Host
+		runner.Engine
+	}
+	// Good is the test program (test/fleet/program) for the host's platform.
+	Good registry.Pin
+	// Second is another image of the program, with a layer that Good has too.
+	Second registry.Pin
+	// Elsewhere is an image for another platform only.
+	Elsewhere registry.Pin
+	// Missing is a digest that its registry does not have.
+	Missing registry.Pin
+}
+
+// patience bounds every test of the contract. A real engine on a busy machine
+// needs seconds, never this.
+const patience = 2 * time.Minute
+
+// Contract runs the suite. fresh gives a subject for each of its tests, one
+// after the other.
+func Contract(t *testing.T, fresh func(t *testing.T) Subject) {
+	t.Helper()
+	suites := []struct {
+		name  string
+		tests []contractTest
+	}{
+		{"Images", imageTests()},
+		{"Launch", launchTests()},
+		{"End", endTests()},
+		{"Logs", logTests()},
+	}
+	for _, suite := range suites {
+		t.Run(suite.name, func(t *testing.T) {
+			for _, test := range suite.tests {
+				t.Run(test.name, func(t *testing.T) {
+					ctx, cancel := context.WithTimeout(t.Context(), patience)
+					defer cancel()
+					test.run(&bench{T: t, Subject: fresh(t), ctx: ctx})
+				})
+			}
+		})
+	}
+}
+
+type contractTest struct {
+	name string
+	run  func(b *bench)
+}
+
+// bench is what a test of the contract works with.
+type bench struct {
+	*testing.T
+	Subject
+	ctx context.Context
+}
+
+// keep makes pin warm or ends the test.
+func (b *bench) keep(pin registry.Pin) warmer.Copy {
+	b.Helper()
+	c, err := b.Engine.Keep(b.ctx, pin, func(warmer.Progress) {})
+	if err != nil {
+		b.Fatalf("Keep(%s): %v", pin, err)
+	}
+	return c
+}
+
+// container is one of Good for a run.
+func (b *bench) container(run string, s runner.Spec) runner.Container {
+	s.Image = "program"
+	if s.Network == "" {
+		s.Network = "none"
+	}
+	return runner.Container{Name: "prewarm-contract-" + run, Run: run, Pin: b.Good, Spec: s}
+}
+
+// create makes Good warm and a container of it.
+func (b *bench) create(run string, s runner.Spec) string {
+	b.Helper()
+	b.keep(b.Good)
+	id, err := b.Engine.Create(b.ctx, b.container(run, s))
+	if err != nil {
+		b.Fatalf("Create: %v", err)
+	}
+	if id == "" {
+		b.Fatal("Create gave no id")
+	}
+	return id
+}
+
+// start creates and starts a container with this command.
+func (b *bench) start(run string, command ...string) string {
+	b.Helper()
+	id := b.create(run, runner.Spec{Command: command})
+	if err := b.Engine.Start(b.ctx, id); err != nil {
+		b.Fatalf("Start: %v", err)
+	}
+	return id
+}
+
+// wait gives how a container ended.
+func (b *bench) wait(id string) runner.Exit {
+	b.Helper()
+	exit, err := b.Engine.Wait(b.ctx, id)
+	if err != nil {
+		b.Fatalf("Wait: %v", err)
+	}
+	return exit
+}
+
+// log reads a container's log from since on.
+func (b *bench) log(id string, since time.Time) []runner.Line {
+	b.Helper()
+	var lines []runner.Line
+	err := b.Engine.Logs(b.ctx, id, since, false, func(l runner.Line) error {
+		lines = append(lines, l)
+		return nil
+	})
+	if err != nil {
+		b.Fatalf("Logs: %v", err)
+	}
+	return lines
+}
+
+// output runs a program to its end and gives the lines of its standard output.
+func (b *bench) output(run string, s runner.Spec) []string {
+	b.Helper()
+	id := b.create(run, s)
+	if err := b.Engine.Start(b.ctx, id); err != nil {
+		b.Fatalf("Start: %v", err)
+	}
+	b.wait(id)
+	return texts(b.log(id, time.Time{}), runner.Stdout)
+}
+
+// wantCode checks an error's code.
+func (b *bench) wantCode(what string, err error, want problem.Code) {
+	b.Helper()
+	if got := problem.CodeOf(err); got != want {
+		b.Errorf("%s: got code %q, want %q; error: %v", what, got, want, err)
+	}
+}
+
+// wantCancelled checks that an error is that of a cancelled context.
+func (b *bench) wantCancelled(what string, err error) {
+	b.Helper()
+	if !errors.Is(err, context.Canceled) {
+		b.Errorf("%s: got %v, want the context's error", what, err)
+	}
+}
+
+// texts gives the lines of one stream.
+func texts(lines []runner.Line, stream runner.Stream) []string {
+	var all []string
+	for _, l := range lines {
+		if l.Stream == stream {
+			all = append(all, l.Text)
+		}
+	}
+	return all
+}
+
+// wantTexts checks lines.
+func (b *bench) wantTexts(what string, got []string, want ...string) {
+	b.Helper()
+	if !slices.Equal(got, want) {
+		b.Errorf("%s: got %.200q, want %.200q", what, got, want)
+	}
+}

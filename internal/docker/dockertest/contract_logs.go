@@ -1,0 +1,156 @@
+package dockertest
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/prewarm/prewarm/runner"
+)
+
+func logTests() []contractTest {
+	return []contractTest{
+		{"FollowEndsWithTheContainer", followEnds},
+		{"FollowIsLive", followLive},
+		{"StreamsKeepTheirOrder", streamsOrder},
+		{"SinceResumes", sinceResumes},
+		{"EmptyLines", emptyLines},
+		{"OpenLine", openLine},
+		{"LongLineIsJoined", longLine},
+		{"VeryLongLineComesInPieces", veryLongLine},
+		{"EmitEnds", emitEnds},
+		{"NothingPrinted", nothingPrinted},
+	}
+}
+
+// followUntil follows a log until a line is seen, and leaves.
+func (b *bench) followUntil(id, want string) {
+	b.Helper()
+	seen := errors.New("seen")
+	err := b.Engine.Logs(b.ctx, id, time.Time{}, true, func(l runner.Line) error {
+		if l.Text == want {
+			return seen
+		}
+		return nil
+	})
+	if !errors.Is(err, seen) {
+		b.Fatalf("Logs until %q: %v", want, err)
+	}
+}
+
+func numbered(prefix string, n int) []string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = fmt.Sprintf("%s %d", prefix, i+1)
+	}
+	return all
+}
+
+func followEnds(b *bench) {
+	id := b.start("follow", "lines", "20", "5ms")
+	var got []runner.Line
+	err := b.Engine.Logs(b.ctx, id, time.Time{}, true, func(l runner.Line) error {
+		got = append(got, l)
+		return nil
+	})
+	if err != nil {
+		b.Fatalf("Logs: %v", err)
+	}
+	b.wantTexts("followed", texts(got, runner.Stdout), numbered("line", 20)...)
+	for i, l := range got {
+		if l.Time.IsZero() || l.Open || (i > 0 && !l.Time.After(got[i-1].Time)) {
+			b.Errorf("line %d is %+v: want it closed and later than the one before", i, l)
+		}
+	}
+	b.wantTexts("read again", texts(b.log(id, time.Time{}), runner.Stdout), numbered("line", 20)...)
+}
+
+func followLive(b *bench) {
+	id := b.start("live", "sleep", "1m")
+	b.followUntil(id, "sleeping") // else it blocks for a minute, and the test with it
+	if err := b.Engine.Stop(b.ctx, id, 0); err != nil {
+		b.Errorf("Stop: %v", err)
+	}
+}
+
+func streamsOrder(b *bench) {
+	id := b.start("both", "both", "500")
+	b.wait(id)
+	lines := b.log(id, time.Time{})
+	b.wantTexts("stdout", texts(lines, runner.Stdout), numbered("out", 500)...)
+	b.wantTexts("stderr", texts(lines, runner.Stderr), numbered("err", 500)...)
+}
+
+func sinceResumes(b *bench) {
+	id := b.start("since", "lines", "10", "2ms")
+	b.wait(id)
+	all := b.log(id, time.Time{})
+	if len(all) != 10 {
+		b.Fatalf("got %d lines, want 10", len(all))
+	}
+	b.wantTexts("from line 6 on", texts(b.log(id, all[5].Time), runner.Stdout), numbered("line", 10)[5:]...)
+	b.wantTexts("after all", texts(b.log(id, all[9].Time.Add(1)), runner.Stdout))
+}
+
+func emptyLines(b *bench) {
+	b.wantTexts("log", b.output("empty", runner.Spec{Command: []string{"print", "", "a", "", ""}}), "", "a", "", "")
+}
+
+func openLine(b *bench) {
+	id := b.start("open", "noeol", "no end")
+	b.wait(id)
+	lines := b.log(id, time.Time{})
+	if len(lines) != 1 || lines[0].Text != "no end" || !lines[0].Open {
+		b.Errorf("got %+v, want one open line", lines)
+	}
+}
+
+func longLine(b *bench) {
+	const size = 300_000 // 19 parts of 16 KiB
+	id := b.start("long", "long", fmt.Sprint(size))
+	b.wait(id)
+	lines := b.log(id, time.Time{})
+	if len(lines) != 1 || lines[0].Open || lines[0].Text != strings.Repeat("x", size) {
+		b.Errorf("got %d lines, want one closed line of %d bytes", len(lines), size)
+	}
+}
+
+func veryLongLine(b *bench) {
+	const size = 2*longest + 500
+	id := b.start("verylong", "long", fmt.Sprint(size))
+	b.wait(id)
+	lines := b.log(id, time.Time{})
+	if len(lines) != 3 {
+		b.Fatalf("got %d pieces, want 3", len(lines))
+	}
+	for i, want := range []int{longest, longest, 500} {
+		if got := lines[i]; len(got.Text) != want || got.Open != (i < 2) {
+			b.Errorf("piece %d: %d bytes, open %v; want %d, %v", i, len(got.Text), got.Open, want, i < 2)
+		}
+	}
+}
+
+func emitEnds(b *bench) {
+	id := b.start("full", "lines", "1000")
+	b.wait(id)
+	full := errors.New("disk full")
+	n := 0
+	err := b.Engine.Logs(b.ctx, id, time.Time{}, true, func(runner.Line) error {
+		if n++; n == 3 {
+			return full
+		}
+		return nil
+	})
+	if !errors.Is(err, full) || n != 3 {
+		b.Errorf("Logs = %v after %d lines, want emit's error after 3", err, n)
+	}
+}
+
+func nothingPrinted(b *bench) {
+	id := b.start("silent", "exit", "0")
+	b.wait(id)
+	if lines := b.log(id, time.Time{}); len(lines) != 0 {
+		b.Errorf("got %+v, want nothing", lines)
+	}
+}

@@ -1,0 +1,134 @@
+package docker
+
+import (
+	"context"
+	"crypto/rand"
+	"strings"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/system"
+	"github.com/docker/docker/api/types/volume"
+
+	"github.com/prewarm/prewarm/internal/problem"
+	"github.com/prewarm/prewarm/registry"
+	"github.com/prewarm/prewarm/warmer"
+)
+
+// The image stores. They differ in what an image's id and size mean.
+const (
+	classic    = "classic"
+	containerd = "containerd"
+)
+
+// Probe asks who answers, negotiates anew, and leaves our marker on an engine
+// that has none.
+func (h *Host) Probe(ctx context.Context) (warmer.Engine, error) {
+	s, err := h.reconnect(ctx)
+	if err != nil {
+		return warmer.Engine{}, err
+	}
+	info, err := h.info(ctx, s)
+	if err != nil {
+		return warmer.Engine{}, err
+	}
+	mark, err := h.marker(ctx)
+	if err != nil {
+		return warmer.Engine{}, err
+	}
+	known := factsOf(info)
+	return warmer.Engine{
+		Marker: mark.Labels[labelMarker], MarkerHost: mark.Labels[labelHost],
+		Version: info.ServerVersion, APIVersion: s.api.ClientVersion(),
+		ImageStore: known.store, Platform: known.platform,
+		CPUs: info.NCPU, Memory: info.MemTotal,
+	}, nil
+}
+
+// info asks the engine about itself and remembers what verifications need.
+func (h *Host) info(ctx context.Context, s *session) (system.Info, error) {
+	short, cancel := context.WithTimeout(ctx, inspectLimit)
+	defer cancel()
+	info, err := s.api.Info(short)
+	if err != nil {
+		return system.Info{}, h.explain(ctx, s, "ask for the engine's facts", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.facts = factsOf(info)
+	return info, nil
+}
+
+// factsOf gives the session's facts, asking the engine where nobody has yet.
+func (h *Host) factsOf(ctx context.Context, s *session) (facts, error) {
+	s.mu.Lock()
+	known := s.facts
+	s.mu.Unlock()
+	if !known.platform.IsZero() {
+		return known, nil
+	}
+	info, err := h.info(ctx, s)
+	return factsOf(info), err
+}
+
+func factsOf(info system.Info) facts {
+	f := facts{platform: platformOf(info.OSType, info.Architecture), store: classic}
+	for _, pair := range info.DriverStatus {
+		// The only trace of the image store in the API.
+		if pair == [2]string{"driver-type", "io.containerd.snapshotter.v1"} {
+			f.store = containerd
+		}
+	}
+	return f
+}
+
+// platformOf turns the machine's words (uname -m) into those of the OCI image
+// specification. What is the same in both passes through.
+func platformOf(os, machine string) registry.Platform {
+	p := registry.Platform{OS: strings.ToLower(os), Architecture: strings.ToLower(machine)}
+	switch p.Architecture {
+	case "x86_64":
+		p.Architecture = "amd64"
+	case "aarch64":
+		p.Architecture = "arm64"
+	case "armv7l", "armv6l":
+		p.Architecture, p.Variant = "arm", p.Architecture[len("arm"):len("armv7")]
+	case "i386", "i686":
+		p.Architecture = "386"
+	}
+	return p
+}
+
+// marker gives the volume by which we know this engine again, and makes it
+// where it is missing. The engine's own id proves nothing: several engines can
+// share one.
+func (h *Host) marker(ctx context.Context) (volume.Volume, error) {
+	name := "prewarm-" + h.instance
+	var v volume.Volume
+	err := h.call(ctx, inspectLimit, "read the marker", func(ctx context.Context, s *session) (err error) {
+		v, err = s.api.VolumeInspect(ctx, name)
+		return err
+	})
+	if errdefs.IsNotFound(err) {
+		v, err = h.leaveMarker(ctx, name)
+	}
+	if err == nil && (v.Labels[labelInstance] != h.instance || v.Labels[labelMarker] == "") {
+		err = problem.New(problem.EngineAPI, "read the marker on host "+h.name+": the volume "+name+" is there, but without our labels",
+			"remove it: docker volume rm "+name)
+	}
+	return v, err
+}
+
+// leaveMarker creates the marker. Creating a volume that exists gives the one
+// that exists, so of two entries that reach one engine the first one wins and
+// both see the same marker.
+func (h *Host) leaveMarker(ctx context.Context, name string) (v volume.Volume, err error) {
+	err = h.call(ctx, createLimit, "leave the marker", func(ctx context.Context, s *session) (err error) {
+		v, err = s.api.VolumeCreate(ctx, volume.CreateOptions{Name: name, Labels: map[string]string{
+			labelInstance: h.instance,
+			labelHost:     h.name,
+			labelMarker:   rand.Text(),
+		}})
+		return err
+	})
+	return v, err
+}

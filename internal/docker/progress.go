@@ -1,0 +1,84 @@
+package docker
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/docker/docker/pkg/jsonmessage"
+
+	"github.com/prewarm/prewarm/warmer"
+)
+
+// followPull reads what the engine says about a pull until it ends, and passes
+// on each message's progress. A stream of status 200 can end in an error; only
+// one that ends cleanly and without it has done what the engine could.
+func followPull(stream io.Reader, progress func(warmer.Progress)) error {
+	m := meter{layers: map[string]*layer{}}
+	messages := json.NewDecoder(stream)
+	for {
+		var msg jsonmessage.JSONMessage
+		err := messages.Decode(&msg)
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		case msg.Error != nil:
+			return msg.Error
+		}
+		m.note(msg)
+		m.sum.At = time.Now()
+		progress(m.sum)
+	}
+}
+
+// meter adds up the layers of one pull.
+type meter struct {
+	layers map[string]*layer
+	sum    warmer.Progress
+}
+
+type layer struct {
+	bytes, total int64
+	done         bool
+}
+
+// note takes one message in. Only downloads count bytes: the containerd store
+// reports an extraction in seconds, under the same field.
+func (m *meter) note(msg jsonmessage.JSONMessage) {
+	step := pullSteps[msg.Status]
+	if msg.ID == "" || step == 0 {
+		return
+	}
+	l := m.layers[msg.ID]
+	if l == nil {
+		l = &layer{}
+		m.layers[msg.ID] = l
+		m.sum.Layers++
+	}
+	switch step {
+	case stepDownload:
+		if msg.Progress != nil {
+			l.total = msg.Progress.Total
+			m.reach(l, msg.Progress.Current)
+		}
+	case stepDownloaded:
+		m.reach(l, l.total)
+	case stepDone:
+		if !l.done {
+			l.done = true
+			m.sum.LayersDone++
+		}
+	}
+}
+
+// reach raises the bytes of a layer. A download that is tried again starts from
+// less; what people see does not go back.
+func (m *meter) reach(l *layer, bytes int64) {
+	if bytes > l.bytes {
+		m.sum.Bytes += bytes - l.bytes
+		l.bytes = bytes
+	}
+}

@@ -1,0 +1,227 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/prewarm/prewarm/internal/api"
+)
+
+// reply is an answer with a JSON body.
+type reply[T any] struct{ Body T }
+
+// ImageName is exported because huma can't fill in embedded structs that aren't.
+type ImageName struct {
+	Name string `path:"name" doc:"The image, as the configuration names it." example:"node-jobs"`
+}
+
+// RunID is exported for the same reason.
+type RunID struct {
+	ID string `path:"id" doc:"The run, as its submit answered."`
+}
+
+func (s *Server) routes() {
+	s.imageRoutes()
+	s.runRoutes()
+	handle(s, op(http.MethodGet, "/v1/hosts", "list-hosts", "List the hosts: reachability, engine, slots"), s.listHosts)
+	handle(s, op(http.MethodGet, "/healthz", "healthz", "Tell that the process lives"), s.health)
+	handle(s, op(http.MethodGet, "/readyz", "readyz", "Tell that the store is open and the API listens"), s.health)
+}
+
+func (s *Server) imageRoutes() {
+	handle(s, op(http.MethodGet, "/v1/images", "list-images", "List the images with their digests on each host"), s.listImages)
+	handle(s, op(http.MethodGet, "/v1/images/{name}", "get-image", "Show one image"), s.getImage)
+	handle(s, op(http.MethodPost, "/v1/images/{name}/check", "check-image", "Look at the image's tags now"), s.checkImage)
+	warm := op(http.MethodPost, "/v1/images/{name}/warm", "warm-image", "Warm the newest digest now, whatever waits for a backoff; does not wait for the end")
+	warm.DefaultStatus = http.StatusAccepted
+	handle(s, warm, s.warmImage)
+}
+
+func (s *Server) runRoutes() {
+	submit := op(http.MethodPost, "/v1/runs", "submit-run", "Execute a task on a warm, pinned image")
+	submit.DefaultStatus = http.StatusCreated
+	submit.MaxBodyBytes = maxBody
+	handle(s, submit, s.submitRun)
+	handle(s, op(http.MethodGet, "/v1/runs", "list-runs", "List runs, newest first"), s.listRuns)
+	handle(s, op(http.MethodGet, "/v1/runs/{id}", "get-run", "Show one run"), s.getRun)
+	handle(s, op(http.MethodGet, "/v1/runs/{id}/wait", "wait-run", "Show one run once it has ended, or as it is after the timeout"), s.waitRun)
+	cancel := op(http.MethodPost, "/v1/runs/{id}/cancel", "cancel-run", "Stop a run: stop signal, grace, kill; returns at once")
+	cancel.DefaultStatus = http.StatusAccepted
+	handle(s, cancel, s.cancelRun)
+	logs := op(http.MethodGet, "/v1/runs/{id}/logs", "get-logs", "Read the log of a run, a JSON object (LogLine) on each line")
+	logs.Responses = map[string]*huma.Response{"200": {
+		Description: "The lines behind `after`. With follow=true the answer ends when the run's log does.",
+		Content: map[string]*huma.MediaType{"application/x-ndjson": {
+			Schema: s.api.OpenAPI().Components.Schemas.Schema(typeOf[api.LogLine](), true, "LogLine"),
+		}},
+	}}
+	handle(s, logs, s.readLogs)
+}
+
+func op(method, path, id, summary string) huma.Operation {
+	return huma.Operation{Method: method, Path: path, OperationID: id, Summary: summary}
+}
+
+// handle registers a handler whose errors become problems.
+func handle[I, O any](s *Server, o huma.Operation, fn func(context.Context, *I) (*O, error)) {
+	huma.Register(s.api, o, func(ctx context.Context, in *I) (*O, error) {
+		out, err := fn(ctx, in)
+		if err != nil {
+			err = failure(err)
+			if a, ok := err.(*answer); ok && a.Status == http.StatusInternalServerError { //nolint:errorlint // failure made it
+				s.opts.Logger.Error("request failed", "operation", o.OperationID, "error", a.Detail)
+			}
+			return nil, err
+		}
+		return out, nil
+	})
+}
+
+func (s *Server) health(context.Context, *struct{}) (*reply[api.Health], error) {
+	return &reply[api.Health]{api.Health{Status: "ok", Version: s.opts.Version}}, nil
+}
+
+func (s *Server) listHosts(context.Context, *struct{}) (*reply[api.Hosts], error) {
+	slots := s.opts.Runs.InUse()
+	answer := api.Hosts{Hosts: []api.Host{}}
+	for _, h := range s.opts.Images.Hosts() {
+		answer.Hosts = append(answer.Hosts, hostOf(h, slots[h.Name]))
+	}
+	return &reply[api.Hosts]{answer}, nil
+}
+
+func (s *Server) listImages(context.Context, *struct{}) (*reply[api.Images], error) {
+	return &reply[api.Images]{api.Images{Images: imagesOf(s.opts.Images.Tracks())}}, nil
+}
+
+func (s *Server) getImage(_ context.Context, in *ImageName) (*reply[api.Image], error) {
+	tracks, err := s.opts.Images.Image(in.Name)
+	if err != nil {
+		return nil, err
+	}
+	return &reply[api.Image]{imagesOf(tracks)[0]}, nil
+}
+
+func (s *Server) checkImage(ctx context.Context, in *ImageName) (*reply[api.CheckResult], error) {
+	found, err := s.opts.Images.Check(ctx, in.Name)
+	if err != nil {
+		return nil, err
+	}
+	answer := api.CheckResult{Image: in.Name, Tracks: []api.Checked{}}
+	for _, c := range found {
+		answer.Tracks = append(answer.Tracks, api.Checked{Tag: c.Track.Tag, Digest: string(c.Pin.Digest()), Pin: c.Pin.String(), New: c.New})
+	}
+	return &reply[api.CheckResult]{answer}, nil
+}
+
+func (s *Server) warmImage(_ context.Context, in *struct {
+	ImageName
+	Body api.WarmRequest
+},
+) (*reply[api.WarmResult], error) {
+	pin, err := s.opts.Images.Rewarm(in.Name, in.Body.Hosts)
+	if err != nil {
+		return nil, err
+	}
+	return &reply[api.WarmResult]{api.WarmResult{Image: in.Name, Digest: string(pin.Digest())}}, nil
+}
+
+func (s *Server) submitRun(ctx context.Context, in *reply[api.SubmitRun]) (*reply[api.Run], error) {
+	spec, err := specOf(in.Body)
+	if err != nil {
+		return nil, err
+	}
+	run, err := s.opts.Runs.Submit(ctx, spec, time.Duration(in.Body.WaitWarm))
+	if err != nil {
+		return nil, err
+	}
+	return &reply[api.Run]{runOf(run)}, nil
+}
+
+func (s *Server) listRuns(ctx context.Context, in *struct {
+	Limit int `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+},
+) (*reply[api.Runs], error) {
+	runs, err := s.opts.Runs.List(ctx, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	answer := api.Runs{Runs: []api.Run{}}
+	for _, r := range runs {
+		answer.Runs = append(answer.Runs, runOf(r))
+	}
+	return &reply[api.Runs]{answer}, nil
+}
+
+func (s *Server) getRun(ctx context.Context, in *RunID) (*reply[api.Run], error) {
+	run, err := s.opts.Runs.Get(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &reply[api.Run]{runOf(run)}, nil
+}
+
+func (s *Server) waitRun(ctx context.Context, in *struct {
+	RunID
+	Timeout int `query:"timeout" minimum:"0" maximum:"600" default:"60" doc:"Seconds to wait at most."`
+},
+) (*reply[api.Run], error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(in.Timeout)*time.Second)
+	defer cancel()
+	run, err := s.opts.Runs.Wait(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &reply[api.Run]{runOf(run)}, nil
+}
+
+func (s *Server) cancelRun(ctx context.Context, in *RunID) (*reply[api.Run], error) {
+	run, err := s.opts.Runs.Cancel(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &reply[api.Run]{runOf(run)}, nil
+}
+
+type logsInput struct {
+	RunID
+	After  int64 `query:"after" minimum:"0" doc:"Number of the last line that the reader has."`
+	Follow bool  `query:"follow" doc:"Go on until the run's log ends."`
+}
+
+func (s *Server) readLogs(ctx context.Context, in *logsInput) (*huma.StreamResponse, error) {
+	if _, err := s.opts.Runs.Get(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		hc.SetHeader("Content-Type", "application/x-ndjson")
+		hc.SetHeader("X-Accel-Buffering", "no")
+		if err := s.streamLogs(hc, in); err != nil && hc.Context().Err() == nil {
+			s.opts.Logger.Warn("log stream broken", "run", in.ID, "error", err)
+			// The reader must not take what it got for the whole: a stream
+			// that is cut off is the only way left to say so.
+			panic(http.ErrAbortHandler)
+		}
+	}}, nil
+}
+
+func (s *Server) streamLogs(hc huma.Context, in *logsInput) error {
+	out := json.NewEncoder(hc.BodyWriter())
+	flush := func() {}
+	if f, ok := hc.BodyWriter().(http.Flusher); ok {
+		flush = f.Flush
+	}
+	flush() // the headers: the reader knows that it is connected
+	return s.opts.Runs.Logs(hc.Context(), in.ID, in.After, in.Follow, func(e entry) error {
+		if err := out.Encode(lineOf(e)); err != nil {
+			return fmt.Errorf("write to the reader: %w", err)
+		}
+		flush()
+		return nil
+	})
+}

@@ -1,0 +1,117 @@
+// Package server is the HTTP API: it reads requests, asks the domain, and
+// writes answers and problems in the shapes of package api. The OpenAPI document
+// is made from the same code that serves, at /openapi.json.
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/prewarm/prewarm/registry"
+	"github.com/prewarm/prewarm/runner"
+	"github.com/prewarm/prewarm/warmer"
+)
+
+// Images is what the API needs of the warmer.
+type Images interface {
+	Check(ctx context.Context, image string) ([]warmer.Checked, error)
+	Rewarm(image string, hosts []string) (registry.Pin, error)
+	Tracks() []warmer.TrackStatus
+	Image(name string) ([]warmer.TrackStatus, error)
+	Hosts() []warmer.HostStatus
+}
+
+// Runs is what the API needs of the runner.
+type Runs interface {
+	Submit(ctx context.Context, spec runner.Spec, waitWarm time.Duration) (runner.Run, error)
+	Cancel(ctx context.Context, id string) (runner.Run, error)
+	Get(ctx context.Context, id string) (runner.Run, error)
+	List(ctx context.Context, limit int) ([]runner.Run, error)
+	Wait(ctx context.Context, id string) (runner.Run, error)
+	Logs(ctx context.Context, id string, after int64, follow bool, fn func(runner.Entry) error) error
+	InUse() map[string]runner.Slots
+}
+
+// Options is what a Server is made of.
+type Options struct {
+	Images  Images
+	Runs    Runs
+	Version string
+	Logger  *slog.Logger
+}
+
+// Server answers the API.
+type Server struct {
+	opts Options
+	http http.Server
+	api  huma.API
+}
+
+// maxBody bounds a request: a submit with a large environment is some 100 kB.
+const maxBody = 1 << 20
+
+// New makes a Server. It does not listen yet.
+func New(o Options) *Server {
+	setProblemShape()
+	s := &Server{opts: o}
+	mux := http.NewServeMux()
+	config := huma.DefaultConfig("Prewarm", o.Version)
+	config.Info.Description = "Keeps container images warm on a fleet of Docker hosts and runs tasks only on warm, digest-pinned images."
+	config.CreateHooks = nil // no $schema link in every answer
+	config.DocsPath = ""     // the page would load scripts from elsewhere
+	config.SchemasPath = ""
+	config.RejectUnknownQueryParameters = true
+	s.api = humago.New(mux, config)
+	s.routes()
+	s.http = http.Server{
+		Handler: mux,
+		// No write timeout: logs are followed for hours.
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(o.Logger.Handler(), slog.LevelWarn),
+	}
+	return s
+}
+
+// OpenAPI is the document that describes the API, as YAML.
+func (s *Server) OpenAPI() ([]byte, error) { return s.api.OpenAPI().YAML() }
+
+// Serve answers requests on l until ctx ends, then lets those under way finish
+// for a moment. It returns nil after an orderly end.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	ended := make(chan error, 1)
+	go func() { ended <- s.http.Serve(l) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	return errors.Join(s.shutdown(), ignoreClosed(<-ended))
+}
+
+// drain is how long requests under way may take to finish once we stop.
+const drain = 3 * time.Second
+
+func (s *Server) shutdown() error {
+	ctx, cancel := context.WithTimeout(context.Background(), drain)
+	defer cancel()
+	if err := s.http.Shutdown(ctx); err != nil {
+		return s.http.Close() // those who follow a log are told by a broken stream
+	}
+	return nil
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,261 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/prewarm/prewarm/internal/problem"
+	"github.com/prewarm/prewarm/internal/store"
+	"github.com/prewarm/prewarm/registry"
+	"github.com/prewarm/prewarm/runner"
+	"github.com/prewarm/prewarm/warmer"
+)
+
+// The store is what the domain packages asked for.
+var (
+	_ warmer.Store = (*store.Store)(nil)
+	_ runner.Store = (*store.Store)(nil)
+)
+
+func open(t *testing.T, dir string) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func pin(t *testing.T, hex string) registry.Pin {
+	t.Helper()
+	p, err := registry.ParsePin("registry.test/etl/jobs@sha256:" + strings.Repeat(hex, 64))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// now is a time as the store keeps it: to the microsecond.
+func now() time.Time { return time.Now().Truncate(time.Microsecond).Local() }
+
+func TestInstanceStaysTheSame(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := open(t, dir)
+	first := s.Instance()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if again := open(t, dir).Instance(); again != first || len(first) < 20 {
+		t.Fatalf("instance %q, then %q", first, again)
+	}
+	if other := open(t, t.TempDir()).Instance(); other == first {
+		t.Fatal("two states share an instance id")
+	}
+}
+
+func TestSecondUserIsRefused(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	open(t, dir)
+	_, err := store.Open(t.Context(), dir)
+	if problem.CodeOf(err) != problem.StateLocked || !strings.Contains(err.Error(), dir) {
+		t.Fatalf("got %v, want %s naming the folder", err, problem.StateLocked)
+	}
+}
+
+func TestCorruptStateIsRefusedAndLeftAlone(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := open(t, dir)
+	if err := s.InsertRun(t.Context(), run(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "prewarm.db")
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, damage := range map[string][]byte{
+		"garbage":        []byte(strings.Repeat("not a database, ", 100)),
+		"cut":            whole[:len(whole)/2],
+		"header only":    whole[:100],
+		"zeroed in part": append(append([]byte{}, whole[:4096]...), make([]byte, len(whole)-4096)...),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := os.WriteFile(path, damage, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, err := store.Open(t.Context(), dir)
+			if problem.CodeOf(err) != problem.StateCorrupt || problem.From(err).Mend == "" {
+				t.Fatalf("got %v, want %s with a mend", err, problem.StateCorrupt)
+			}
+			after, err := os.ReadFile(path)
+			if err != nil || string(after) != string(damage) {
+				t.Fatalf("the damaged state was changed (%v)", err)
+			}
+		})
+	}
+}
+
+func TestRolloutsRoundTrip(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := open(t, dir)
+	track := warmer.TrackID{Image: "node-jobs", Tag: "latest"}
+	first := warmer.Rollout{
+		ID: "0001", Track: track, Pin: pin(t, "a"), Phase: warmer.Current, Seen: now(), Promoted: now(),
+		Manifest: registry.Manifest{Pin: pin(t, "a"), Children: []registry.Child{{
+			Platform: registry.Platform{OS: "linux", Architecture: "amd64"}, Digest: pin(t, "b").Digest(),
+			Layers: []registry.Layer{{Digest: pin(t, "c").Digest(), Bytes: 42}},
+		}}},
+	}
+	second := warmer.Rollout{ID: "0002", Track: track, Pin: pin(t, "d"), Phase: warmer.Warming, Seen: now()}
+	if err := s.SaveRollouts(t.Context(), first, second); err != nil {
+		t.Fatal(err)
+	}
+	first.Phase, first.Ended = warmer.Superseded, now()
+	second.Phase, second.Promoted = warmer.Current, now()
+	if err := s.SaveRollouts(t.Context(), first, second); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := open(t, dir).Rollouts(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]warmer.Rollout{first, second}, got, cmp.Comparer(samePin), cmp.Comparer(time.Time.Equal)); diff != "" {
+		t.Fatal(diff)
+	}
+}
+
+func samePin(a, b registry.Pin) bool { return a == b }
+
+func TestTwoCurrentDigestsAreImpossible(t *testing.T) {
+	t.Parallel()
+	s := open(t, t.TempDir())
+	track := warmer.TrackID{Image: "node-jobs", Tag: "latest"}
+	a := warmer.Rollout{ID: "0001", Track: track, Pin: pin(t, "a"), Phase: warmer.Current, Seen: now()}
+	b := warmer.Rollout{ID: "0002", Track: track, Pin: pin(t, "b"), Phase: warmer.Current, Seen: now()}
+	if err := s.SaveRollouts(t.Context(), a, b); err == nil {
+		t.Fatal("both were saved as current")
+	}
+	all, err := s.Rollouts(t.Context())
+	if err != nil || len(all) != 0 {
+		t.Fatalf("half a save stayed: %v %v", all, err)
+	}
+}
+
+func run(t *testing.T) runner.Run {
+	t.Helper()
+	return runner.Run{
+		ID: "0001", Image: "node-jobs", Pin: pin(t, "a"), State: runner.Queued, Submitted: now(),
+		Spec: runner.Spec{Image: "node-jobs:latest", Command: []string{"a", "b c"}, Env: []string{"K=V"}, Memory: 1 << 30},
+	}
+}
+
+func TestRunsRoundTrip(t *testing.T) {
+	t.Parallel()
+	s := open(t, t.TempDir())
+	r := run(t)
+	if err := s.InsertRun(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	expectUnfinished(t, s, 1)
+	r.State, r.Host, r.ContainerID, r.EngineMarker = runner.Failed, "etl-1", "c1", "m1"
+	r.ExitCode, r.Exited, r.OOMKilled, r.Detail = 137, true, true, "killed"
+	r.Placed, r.Started, r.FirstLine, r.Ended = now(), now(), now(), now()
+	if err := s.UpdateRun(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Run(t.Context(), r.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(r, got, cmp.Comparer(samePin), cmp.Comparer(time.Time.Equal)); diff != "" {
+		t.Fatal(diff)
+	}
+	expectUnfinished(t, s, 0)
+}
+
+func expectUnfinished(t *testing.T, s *store.Store, want int) {
+	t.Helper()
+	runs, err := s.UnfinishedRuns(t.Context())
+	if err != nil || len(runs) != want {
+		t.Fatalf("unfinished: %v %v, want %d", runs, err, want)
+	}
+}
+
+func TestRunsNewestFirst(t *testing.T) {
+	t.Parallel()
+	s := open(t, t.TempDir())
+	for _, id := range []string{"0001", "0002", "0003"} {
+		r := run(t)
+		r.ID, r.Pin = id, registry.Pin{} // queued for a first promotion
+		if err := s.InsertRun(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runs, err := s.Runs(t.Context(), 2)
+	if err != nil || len(runs) != 2 || runs[0].ID != "0003" || runs[1].ID != "0002" || !runs[0].Pin.IsZero() {
+		t.Fatalf("got %v %v", runs, err)
+	}
+}
+
+func TestUnknownRun(t *testing.T) {
+	t.Parallel()
+	_, err := open(t, t.TempDir()).Run(t.Context(), "nope")
+	if problem.CodeOf(err) != problem.RunNotFound || !strings.Contains(err.Error(), `"nope"`) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestConcurrentWritersLoseNothing(t *testing.T) {
+	t.Parallel()
+	s := open(t, t.TempDir())
+	var wg sync.WaitGroup
+	errs := make(chan error, 100)
+	for i := range 10 {
+		wg.Go(func() {
+			for j := range 10 {
+				r := run(t)
+				r.ID = string(rune('a'+i)) + string(rune('a'+j))
+				errs <- s.InsertRun(context.WithoutCancel(t.Context()), r)
+			}
+		})
+	}
+	wg.Wait()
+	close(errs)
+	for err := range errs {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	expectUnfinished(t, s, 100)
+}
+
+func TestOpenSaysWhatIsWrongWithTheFolder(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := store.Open(t.Context(), file)
+	if err == nil || !strings.Contains(err.Error(), file) || errors.Is(err, os.ErrPermission) {
+		t.Fatalf("got %v", err)
+	}
+}

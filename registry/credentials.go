@@ -1,0 +1,153 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/prewarm/prewarm/internal/problem"
+)
+
+// Credentials log an engine in to a registry, for its X-Registry-Auth header.
+// The zero Credentials are anonymous. However they are printed, logged or
+// encoded, the secrets don't show: whoever needs them reads the fields.
+type Credentials struct {
+	Username, Password string
+	IdentityToken      string // an OAuth refresh token, in place of a password
+	RegistryToken      string // a bearer token, sent to the registry as it is
+	// Server is the server address that engines compare with the registry they
+	// pull from, and drop the credentials where it differs.
+	Server string
+}
+
+// hubServer is Docker Hub's server address, as docker login writes it. Every
+// engine understands this spelling; before version 28 the containerd store takes
+// docker.io for some other registry and drops the credentials.
+const hubServer = authn.DefaultAuthKey
+
+// Anonymous tells whether there is nothing to log in with.
+func (c Credentials) Anonymous() bool {
+	return c.Username == "" && c.Password == "" && c.IdentityToken == "" && c.RegistryToken == ""
+}
+
+// String names the user and the server.
+func (c Credentials) String() string {
+	if c.Anonymous() {
+		return "anonymous"
+	}
+	return fmt.Sprintf("%s at %s (secrets hidden)", c.Username, c.Server)
+}
+
+// GoString is String: %#v shows no secret either.
+func (c Credentials) GoString() string { return c.String() }
+
+// Format is String for every verb: %d, for one, would print the fields.
+func (c Credentials) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
+
+// LogValue is String.
+func (c Credentials) LogValue() slog.Value { return slog.StringValue(c.String()) }
+
+// MarshalJSON is String, quoted. What an engine reads is made elsewhere, of the
+// fields.
+func (c Credentials) MarshalJSON() ([]byte, error) { return json.Marshal(c.String()) }
+
+// String names the registry and the user.
+func (a Access) String() string {
+	return fmt.Sprintf("%s as %q (password hidden), plain HTTP %t", a.Name, a.Username, a.PlainHTTP)
+}
+
+// GoString is String: %#v shows no password either.
+func (a Access) GoString() string { return a.String() }
+
+// Format is String for every verb.
+func (a Access) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, a.String()) }
+
+// LogValue is String.
+func (a Access) LogValue() slog.Value { return slog.StringValue(a.String()) }
+
+// MarshalJSON is String, quoted.
+func (a Access) MarshalJSON() ([]byte, error) { return json.Marshal(a.String()) }
+
+// Credentials gives the login for a repository: the one of the Options, else
+// what the Docker config file or its credential helpers have, else none. A
+// helper may answer for an hour only, so ask again for each pull.
+func (c *Client) Credentials(ctx context.Context, repo Repository) (Credentials, error) {
+	target, err := c.target(repo)
+	if err != nil {
+		return Credentials{}, problem.New(problem.InvalidRequest, err.Error(), "")
+	}
+	auth, err := c.lookup(ctx, repo, target)
+	if err != nil {
+		return Credentials{}, err
+	}
+	config, err := authn.Authorization(ctx, auth)
+	if err != nil {
+		return Credentials{}, fmt.Errorf("read credentials for %s: %w", repo.Host(), err)
+	}
+	cred := Credentials{
+		Username: config.Username, Password: config.Password,
+		IdentityToken: config.IdentityToken, RegistryToken: config.RegistryToken,
+	}
+	if !cred.Anonymous() {
+		cred.Server = serverAddress(repo.Host())
+	}
+	return cred, nil
+}
+
+func serverAddress(host string) string {
+	if canonicalHost(host) == "docker.io" {
+		return hubServer
+	}
+	return host
+}
+
+// lookup finds the credentials of a repository, or authn.Anonymous.
+func (c *Client) lookup(ctx context.Context, repo Repository, target name.Repository) (authn.Authenticator, error) {
+	if a, ok := c.access[canonicalHost(repo.Host())]; ok && a.Username != "" {
+		return authn.FromConfig(authn.AuthConfig{Username: a.Username, Password: a.Password}), nil
+	}
+	auth, err := c.askKeychain(ctx, target)
+	switch {
+	case err == nil:
+		return auth, nil
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("read credentials for %s: %w", repo.Host(), ctx.Err())
+	}
+	return nil, problem.Wrap(problem.RegistryAuth, err,
+		fmt.Sprintf("read credentials for %s from the Docker config file", repo.Host()),
+		fmt.Sprintf("mend the Docker config file or its credential helper, or give a username and a password to the registries entry %s", repo.Host()))
+}
+
+// askKeychain reads the Docker config file, which may start a program. The
+// library neither passes ctx on to it nor runs two at once; a helper that hangs
+// must cost one goroutine, not every caller and not one more with each call.
+func (c *Client) askKeychain(ctx context.Context, target name.Repository) (authn.Authenticator, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	select {
+	case c.helper <- struct{}{}:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for a credential helper: %w", ctx.Err())
+	}
+	type answer struct {
+		auth authn.Authenticator
+		err  error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		defer func() { <-c.helper }()
+		auth, err := authn.Resolve(ctx, c.keychain, target)
+		answers <- answer{auth, err}
+	}()
+	select {
+	case a := <-answers:
+		return a.auth, a.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for a credential helper: %w", ctx.Err())
+	}
+}

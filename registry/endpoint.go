@@ -1,0 +1,164 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Limits of what a registry can make us do. The distribution specification
+// asks registries to take manifests up to 4 MiB; a configuration is smaller.
+const (
+	maxBody      = 8 << 20
+	maxHeaders   = 256 << 10
+	maxRedirects = 10 // what http.Client allows by itself
+)
+
+// errPlainHTTP refuses a request that would travel unencrypted.
+var errPlainHTTP = errors.New("plain HTTP is not allowed for this registry")
+
+// endpoint sends the requests for one registry, those to its token server and
+// those that it redirects included.
+//
+// It is below the layer that adds credentials, which go-containerregistry
+// adds to requests for the registry's own host and port only.
+type endpoint struct {
+	host    string // host[:port] as requests carry it
+	plain   bool
+	timeout time.Duration
+	pauses  []time.Duration
+	inner   http.RoundTripper
+}
+
+var _ http.RoundTripper = (*endpoint)(nil)
+
+func newEndpoint(host string, plain bool, timeout time.Duration, pauses []time.Duration) *endpoint {
+	dialer := &net.Dialer{Timeout: timeout, KeepAlive: 30 * time.Second}
+	return &endpoint{host: host, plain: plain, timeout: timeout, pauses: pauses, inner: &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            dialer.DialContext,
+		ForceAttemptHTTP2:      true,
+		TLSHandshakeTimeout:    timeout,
+		MaxIdleConnsPerHost:    16,
+		IdleConnTimeout:        90 * time.Second, // longer than the usual interval of a watch
+		MaxResponseHeaderBytes: maxHeaders,
+	}}
+}
+
+func (e *endpoint) close() {
+	if t, ok := e.inner.(*http.Transport); ok {
+		t.CloseIdleConnections()
+	}
+}
+
+// RoundTrip sends a request, again after a short pause where the failure looks
+// like a blip. It gives up as soon as the request's context ends.
+func (e *endpoint) RoundTrip(req *http.Request) (*http.Response, error) {
+	if err := e.checkScheme(req); err != nil {
+		return nil, err
+	}
+	if redirects(req) > maxRedirects {
+		return nil, fmt.Errorf("it redirects more than %d times", maxRedirects)
+	}
+	for _, pause := range e.pauses {
+		resp, err := e.attempt(req)
+		if req.Body != nil || !blip(resp, err) || req.Context().Err() != nil {
+			return resp, err
+		}
+		if resp != nil {
+			_ = resp.Body.Close() // nothing in it is wanted
+		}
+		if err := sleep(req.Context(), pause); err != nil {
+			return nil, err
+		}
+	}
+	return e.attempt(req)
+}
+
+// checkScheme holds the promise of Access.PlainHTTP. go-containerregistry
+// falls back to http by itself for localhost and private addresses, and tries
+// https first where http is configured; a redirect can change the scheme too.
+func (e *endpoint) checkScheme(req *http.Request) error {
+	switch {
+	case req.URL.Scheme == "http" && !e.plain:
+		return errPlainHTTP
+	case req.URL.Scheme == "https" && e.plain && strings.EqualFold(req.URL.Host, e.host):
+		return errors.New("registry is configured for plain HTTP")
+	}
+	return nil
+}
+
+// redirects counts the redirects that led to a request. go-containerregistry's
+// own check of redirects replaced http.Client's limit: without one, a registry
+// that redirects to itself would hold a call for good.
+func redirects(req *http.Request) int {
+	n := 0
+	for from := req.Response; from != nil && from.Request != nil; from = from.Request.Response {
+		n++
+	}
+	return n
+}
+
+// attempt sends the request once, within the time limit that also covers the
+// reading of its answer.
+func (e *endpoint) attempt(req *http.Request) (*http.Response, error) {
+	t := trailOf(req.Context())
+	t.sent(req)
+	ctx, cancel := context.WithTimeout(req.Context(), e.timeout)
+	resp, err := e.inner.RoundTrip(req.WithContext(ctx))
+	if err != nil {
+		cancel()
+		t.failed = err
+		return nil, err
+	}
+	t.answered(resp)
+	resp.Body = &limitedBody{ReadCloser: http.MaxBytesReader(nil, resp.Body, maxBody), cancel: cancel}
+	return resp, nil
+}
+
+// blip tells whether the same request may well succeed in a moment: the server
+// erred, or the connection was cut. A Retry-After is the server's own word on
+// when, and longer than we wait here; a timeout has taken its time already.
+func blip(resp *http.Response, err error) bool {
+	if err != nil {
+		return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+			errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+	}
+	switch resp.StatusCode {
+	case http.StatusInternalServerError, http.StatusBadGateway,
+		http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return resp.Header.Get("Retry-After") == ""
+	}
+	return false
+}
+
+// sleep waits for about d, so that many who failed together don't come back
+// together, or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d/2 + rand.N(d))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for the next attempt: %w", ctx.Err())
+	}
+}
+
+// limitedBody frees the attempt's timer when its answer was read.
+type limitedBody struct {
+	io.ReadCloser
+	cancel context.CancelFunc
+}
+
+func (b *limitedBody) Close() error {
+	defer b.cancel()
+	return b.ReadCloser.Close()
+}

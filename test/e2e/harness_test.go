@@ -1,0 +1,181 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prewarm/prewarm/internal/api"
+	"github.com/prewarm/prewarm/test/fleet"
+	"github.com/prewarm/prewarm/test/prewarmtest"
+)
+
+// bench is one test's server on the shared fleet.
+type bench struct {
+	*prewarmtest.Server
+	t       *testing.T
+	dir     string
+	address string
+	log     *bytes.Buffer
+}
+
+// repo is a repository of the test's own.
+func repo(t *testing.T) string {
+	return strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(t.Name()))
+}
+
+func push(t *testing.T, ref string, img fleet.Image) string {
+	t.Helper()
+	digest, err := shared.Registry.Push(t.Context(), ref, img)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return digest
+}
+
+// image is the configuration of an image called jobs.
+func image(t *testing.T) string {
+	return fmt.Sprintf("{name: jobs, repository: %s/%s, watch: '@every 1s'}", shared.Registry.Addr, repo(t))
+}
+
+// newBench writes a configuration for the images and starts a server on it.
+func newBench(t *testing.T, images ...string) *bench {
+	t.Helper()
+	b := &bench{t: t, dir: t.TempDir(), log: &bytes.Buffer{}}
+	var err error
+	if b.address, err = prewarmtest.FreeAddress(); err != nil {
+		t.Fatal(err)
+	}
+	b.configure(prewarmtest.Config(shared, b.address, filepath.Join(b.dir, "state"), images...))
+	b.serve()
+	t.Cleanup(func() {
+		if err := b.Kill(); err != nil {
+			t.Log(err)
+		}
+		if t.Failed() {
+			t.Logf("the server's log:\n%s", b.log)
+		}
+	})
+	return b
+}
+
+func (b *bench) configFile() string { return filepath.Join(b.dir, "prewarm.yaml") }
+
+func (b *bench) configure(text string) {
+	b.t.Helper()
+	if err := os.WriteFile(b.configFile(), []byte(text), 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func (b *bench) serve() {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.t.Context(), 30*time.Second)
+	defer cancel()
+	s, err := prewarmtest.Serve(ctx, binary, b.configFile(), b.address, b.log)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.Server = s
+}
+
+// result is how a command line ended.
+type result struct {
+	stdout, stderr string
+	code           int
+}
+
+func (r result) String() string {
+	return fmt.Sprintf("code %d\nstdout: %s\nstderr: %s", r.code, r.stdout, r.stderr)
+}
+
+// cli runs a command line to its end.
+func (b *bench) cli(args ...string) result {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.t.Context(), 2*time.Minute)
+	defer cancel()
+	return finish(b.t, b.Command(ctx, args...))
+}
+
+func finish(t *testing.T, cmd *exec.Cmd) result {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+}
+
+// mustCLI wants code 0.
+func (b *bench) mustCLI(args ...string) string {
+	b.t.Helper()
+	r := b.cli(args...)
+	if r.code != 0 {
+		b.t.Fatalf("prewarm %v: %s", args, r)
+	}
+	return r.stdout
+}
+
+// current gives the digest that jobs runs on now.
+func (b *bench) current() string {
+	b.t.Helper()
+	image, err := b.client().Image(b.t.Context(), "jobs")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if image.Tracks[0].Current == nil {
+		return ""
+	}
+	return image.Tracks[0].Current.Digest
+}
+
+func (b *bench) client() *api.Client { return &api.Client{URL: b.URL} }
+
+// awaitCurrent waits until jobs runs on a digest.
+func (b *bench) awaitCurrent(digest string) {
+	b.t.Helper()
+	await(b.t, "current digest "+digest, func() bool { return b.current() == digest })
+}
+
+// await polls for something that other processes bring about.
+func await(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !done(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within a minute: %s", what)
+		}
+	}
+}
+
+// docker runs Debian's docker client against a host.
+func docker(t *testing.T, h *fleet.Host, args ...string) string {
+	t.Helper()
+	r := finish(t, exec.CommandContext(t.Context(), "docker", append([]string{"-H", h.Socket}, args...)...))
+	if r.code != 0 {
+		t.Fatalf("docker %v on %s: %s", args, h.Name, r)
+	}
+	return strings.TrimSpace(r.stdout)
+}
+
+// decode reads what -o json printed.
+func decode[T any](t *testing.T, text string) T {
+	t.Helper()
+	var v T
+	if err := json.Unmarshal([]byte(text), &v); err != nil {
+		t.Fatalf("%v in:\n%s", err, text)
+	}
+	return v
+}

@@ -1,0 +1,24 @@
+// Package fleet starts real Docker hosts for tests, benchmarks and the demo:
+// N engines and one registry on a single Debian machine, all below one folder.
+//
+// A host is a network namespace with an address of its own, and in it a
+// dockerd with its own data, sockets and containerd. All hosts hang on one
+// bridge; the registry listens on the bridge's address, so this machine and
+// every host reach it under the same name:
+//
+//	this machine ── bridge 10.a.b.1 ── registry 10.a.b.1:5000
+//	                   │
+//	     ┌─────────────┼─────────────┐
+//	 etl-1 .11     etl-2 .12     etl-3 .13      tcp 2375 and a unix socket each
+//
+// Nothing else is reachable from a host: packets are not forwarded.
+//
+// Two ideas keep the machine clean. Every name (bridge, link, namespace,
+// control group, process mark) derives from one short random id, so a fleet
+// can be taken down knowing nothing but that id, also when whoever started it
+// was killed. And each engine lives in its own mount namespace, so what it
+// mounts goes away with its last process.
+//
+// Up needs root and the programs that test/setup.sh installs. It never skips:
+// a test without an engine fails and says what is missing.
+package fleet

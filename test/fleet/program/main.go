@@ -1,0 +1,201 @@
+// Command program is what the images of a test fleet run: small, static, and
+// made to show what an engine must bring across: lines, streams, exit codes,
+// signals, environment.
+//
+//	program                      "program" and its version
+//	program print LINE...        each argument as a line
+//	program lines N [PAUSE]      "line 1" … "line N", PAUSE between them
+//	program both N               "out i" and "err i" by turns
+//	program noeol TEXT           TEXT without a line feed
+//	program long BYTES           one line of that many bytes
+//	program exit CODE            ends with that code
+//	program sleep DURATION       sleeps; at SIGTERM prints "terminated", ends with 7
+//	program env                  the environment, sorted
+//	program whoami               uid, gid, working directory
+//	program version              PROGRAM_VERSION
+//	program oom                  takes memory until it is killed
+//
+// A call it does not understand ends with 64, as sysexits.h has it, which no
+// test asks for.
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	exitUsage      = 64
+	exitTerminated = 7
+	// versionVariable carries the image's version.
+	versionVariable = "PROGRAM_VERSION"
+)
+
+func main() {
+	term := make(chan os.Signal, 1)
+	signal.Notify(term, syscall.SIGTERM)
+	p := program{out: os.Stdout, err: os.Stderr, env: os.Environ(), term: term}
+	os.Exit(p.run(os.Args[1:]))
+}
+
+// program is one execution.
+type program struct {
+	out, err io.Writer
+	env      []string
+	term     <-chan os.Signal
+}
+
+// run does what the arguments say and gives the exit code.
+func (p program) run(args []string) int {
+	if len(args) == 0 {
+		fmt.Fprintln(p.out, "program", p.version())
+		return 0
+	}
+	verb, args := args[0], args[1:]
+	if verb == "print" {
+		for _, a := range args {
+			fmt.Fprintln(p.out, a)
+		}
+		return 0
+	}
+	verbs := map[string]func(a []string) (code int, err error){
+		"lines":   p.lines,
+		"both":    p.both,
+		"noeol":   p.noeol,
+		"long":    p.long,
+		"exit":    func(a []string) (int, error) { return number(a, 0) },
+		"sleep":   p.sleep,
+		"env":     p.environ,
+		"whoami":  p.whoami,
+		"version": func([]string) (int, error) { fmt.Fprintln(p.out, p.version()); return 0, nil },
+		"oom":     oom,
+	}
+	do, ok := verbs[verb]
+	if !ok {
+		fmt.Fprintf(p.err, "program: no verb %q\n", verb)
+		return exitUsage
+	}
+	code, err := do(args)
+	if err != nil {
+		fmt.Fprintf(p.err, "program: %s: %v\n", verb, err)
+		return exitUsage
+	}
+	return code
+}
+
+func (p program) version() string {
+	for _, e := range p.env {
+		if v, ok := strings.CutPrefix(e, versionVariable+"="); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+func (p program) lines(args []string) (int, error) {
+	n, err := number(args, 0)
+	if err != nil {
+		return 0, err
+	}
+	var pause time.Duration
+	if len(args) > 1 {
+		if pause, err = time.ParseDuration(args[1]); err != nil {
+			return 0, err
+		}
+	}
+	for i := range n {
+		if i > 0 {
+			time.Sleep(pause)
+		}
+		fmt.Fprintln(p.out, "line", i+1)
+	}
+	return 0, nil
+}
+
+func (p program) both(args []string) (int, error) {
+	n, err := number(args, 0)
+	if err != nil {
+		return 0, err
+	}
+	for i := range n {
+		fmt.Fprintln(p.out, "out", i+1)
+		fmt.Fprintln(p.err, "err", i+1)
+	}
+	return 0, nil
+}
+
+func (p program) noeol(args []string) (int, error) {
+	_, err := io.WriteString(p.out, strings.Join(args, " "))
+	return 0, err
+}
+
+func (p program) long(args []string) (int, error) {
+	n, err := number(args, 0)
+	if err != nil {
+		return 0, err
+	}
+	_, err = p.out.Write(append(bytes.Repeat([]byte{'x'}, n), '\n'))
+	return 0, err
+}
+
+func (p program) sleep(args []string) (int, error) {
+	if len(args) == 0 {
+		return 0, fmt.Errorf("how long?")
+	}
+	d, err := time.ParseDuration(args[0])
+	if err != nil {
+		return 0, err
+	}
+	fmt.Fprintln(p.out, "sleeping")
+	select {
+	case <-time.After(d):
+		return 0, nil
+	case <-p.term:
+		fmt.Fprintln(p.out, "terminated")
+		return exitTerminated, nil
+	}
+}
+
+func (p program) environ([]string) (int, error) {
+	for _, e := range slices.Sorted(slices.Values(p.env)) {
+		fmt.Fprintln(p.out, e)
+	}
+	return 0, nil
+}
+
+func (p program) whoami([]string) (int, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return 0, err
+	}
+	fmt.Fprintf(p.out, "%d\n%d\n%s\n", os.Getuid(), os.Getgid(), dir)
+	return 0, nil
+}
+
+// oom never returns where memory has a limit. It writes to every page: memory
+// that is only reserved counts nothing.
+func oom([]string) (int, error) {
+	const block = 8 << 20
+	for held := [][]byte{}; ; {
+		b := make([]byte, block)
+		for i := 0; i < len(b); i += 4096 {
+			b[i] = 1
+		}
+		held = append(held, b)
+	}
+}
+
+func number(args []string, i int) (int, error) {
+	if len(args) <= i {
+		return 0, fmt.Errorf("a number is missing")
+	}
+	return strconv.Atoi(args[i])
+}

@@ -1,0 +1,67 @@
+package fleet
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+)
+
+// stateFile is what makes a folder a fleet's.
+const stateFile = "fleet.json"
+
+// state is what another process must know to use a fleet or take it down.
+type state struct {
+	ID  string `json:"id"`
+	Dir string `json:"dir"`
+	// Owner is the process that started the fleet. When it has ended without
+	// taking the fleet down, the next Up does. A detached fleet has none.
+	Owner    process        `json:"owner"`
+	Detached bool           `json:"detached"`
+	Subnet   netip.Prefix   `json:"subnet"`
+	Hosts    int            `json:"hosts"`
+	Registry netip.AddrPort `json:"registry"`
+}
+
+// abandoned tells whether nobody is left who would take the fleet down.
+func (s state) abandoned() bool { return !s.Detached && !s.Owner.alive() }
+
+func (s state) mark() mark { return mark(s.ID) }
+
+func (s state) save() error { return writeJSON(filepath.Join(s.Dir, stateFile), s) }
+
+// readState reads the state of the fleet in dir. A folder that is none is
+// os.ErrNotExist.
+func readState(dir string) (state, error) {
+	b, err := os.ReadFile(filepath.Join(dir, stateFile))
+	if err != nil {
+		return state{}, fmt.Errorf("read fleet in %s: %w", dir, err)
+	}
+	var s state
+	if err := json.Unmarshal(b, &s); err != nil {
+		return state{}, fmt.Errorf("read fleet in %s: %w", dir, err)
+	}
+	if s.ID == "" {
+		return state{}, fmt.Errorf("read fleet in %s: %s names no fleet", dir, stateFile)
+	}
+	return s, nil
+}
+
+// writeJSON replaces a file as a whole: a reader in another process sees the
+// old content or the new.
+func writeJSON(path string, v any) error {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	tmp := path + ".new"
+	if err := os.WriteFile(tmp, append(b, '\n'), 0o600); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		return fmt.Errorf("write %s: %w", path, errors.Join(err, os.Remove(tmp)))
+	}
+	return nil
+}

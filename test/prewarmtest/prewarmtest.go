@@ -1,0 +1,137 @@
+// Package prewarmtest builds the prewarm program from this tree and runs it
+// against a fleet as a user would: by its configuration file and its command
+// line. The end-to-end tests, the demo and the benchmarks share it.
+package prewarmtest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/prewarm/prewarm/test/fleet"
+)
+
+// Build compiles the program into dir and gives its path. Flags go to go build.
+func Build(ctx context.Context, dir string, flags ...string) (string, error) {
+	binary := filepath.Join(dir, "prewarm")
+	args := append([]string{"build", "-trimpath", "-o", binary}, flags...)
+	cmd := exec.CommandContext(ctx, "go", append(args, "github.com/prewarm/prewarm/cmd/prewarm")...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build prewarm: %w\n%s", err, out)
+	}
+	return binary, nil
+}
+
+// Config writes a configuration for a fleet. Hosts are reached over plain tcp,
+// as on a network; images are YAML lines of the images section.
+func Config(f *fleet.Fleet, address, state string, images ...string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "server: {listen: %s}\nstate: {path: %s}\n", address, state)
+	fmt.Fprintf(&b, "registries:\n  - {name: %s, plain_http: true}\nhosts:\n", f.Registry.Addr)
+	for _, h := range f.Hosts {
+		fmt.Fprintf(&b, "  - {name: %s, endpoint: %s, insecure: true, labels: {pool: etl}, limits: {pulls: 2, runs: 4}}\n", h.Name, h.TCP)
+	}
+	b.WriteString("images:\n")
+	for _, image := range images {
+		fmt.Fprintf(&b, "  - %s\n", image)
+	}
+	return b.String()
+}
+
+// FreeAddress gives a loopback address that nothing listens on.
+func FreeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("find a free port: %w", err)
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
+// Server is a running prewarm serve.
+type Server struct {
+	Binary, ConfigFile, URL string
+
+	cmd    *exec.Cmd
+	exited chan struct{}
+	err    error
+}
+
+// Serve starts prewarm serve with a configuration file and waits until it is
+// ready. What it logs goes to log.
+func Serve(ctx context.Context, binary, configFile, address string, log io.Writer) (*Server, error) {
+	s := &Server{Binary: binary, ConfigFile: configFile, URL: "http://" + address, exited: make(chan struct{})}
+	var tail bytes.Buffer
+	s.cmd = exec.Command(binary, "serve", "--config", configFile)
+	s.cmd.Stderr = io.MultiWriter(log, &tail)
+	// A signal for a terminal's whole group is for whoever started us.
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if err := s.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start prewarm serve: %w", err)
+	}
+	go func() {
+		s.err = s.cmd.Wait()
+		close(s.exited)
+	}()
+	if err := s.awaitReady(ctx); err != nil {
+		_ = s.Kill()
+		return nil, fmt.Errorf("%w\n%s", err, tail.String())
+	}
+	return s, nil
+}
+
+func (s *Server) awaitReady(ctx context.Context) error {
+	for {
+		if resp, err := http.Get(s.URL + "/readyz"); err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case <-s.exited:
+			return fmt.Errorf("prewarm serve ended: %w", s.err)
+		case <-ctx.Done():
+			return fmt.Errorf("prewarm serve is not ready: %w", ctx.Err())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// Command is a command line of the program that speaks to this server.
+func (s *Server) Command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, s.Binary, args...)
+	cmd.Env = append(os.Environ(), "PREWARM_URL="+s.URL)
+	return cmd
+}
+
+// Stop ends the server in order and waits.
+func (s *Server) Stop() error { return s.end(syscall.SIGTERM) }
+
+// Kill ends the server at whatever instruction it is at.
+func (s *Server) Kill() error { return s.end(syscall.SIGKILL) }
+
+func (s *Server) end(signal syscall.Signal) error {
+	select {
+	case <-s.exited:
+		return s.err
+	default:
+	}
+	if err := s.cmd.Process.Signal(signal); err != nil {
+		return fmt.Errorf("signal prewarm serve: %w", err)
+	}
+	<-s.exited
+	if signal == syscall.SIGKILL {
+		return nil
+	}
+	return s.err
+}
