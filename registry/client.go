@@ -44,7 +44,7 @@ type Options struct {
 // hundred at once would each fetch their own. Repositories don't wait for each
 // other.
 type Client struct {
-	access    map[string]*Access // by lower-case host
+	access    map[string]Access // by canonicalHost
 	keychain  authn.Keychain
 	helper    chan struct{} // held while a credential helper runs
 	userAgent string
@@ -60,7 +60,7 @@ type Client struct {
 // New makes a Client. It does no I/O.
 func New(o Options) *Client {
 	c := &Client{
-		access:    make(map[string]*Access, len(o.Access)),
+		access:    make(map[string]Access, len(o.Access)),
 		keychain:  authn.DefaultKeychain,
 		helper:    make(chan struct{}, 1),
 		userAgent: o.UserAgent,
@@ -74,7 +74,7 @@ func New(o Options) *Client {
 		c.timeout = defaultTimeout
 	}
 	for _, a := range o.Access {
-		c.access[canonicalHost(a.Name)] = &a
+		c.access[canonicalHost(a.Name)] = a
 	}
 	return c
 }

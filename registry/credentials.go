@@ -73,6 +73,9 @@ func (a Access) LogValue() slog.Value { return slog.StringValue(a.String()) }
 // MarshalJSON is String, quoted.
 func (a Access) MarshalJSON() ([]byte, error) { return json.Marshal(a.String()) }
 
+// Format names the type alone: some verbs would print the passwords within.
+func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "registry client") }
+
 // Credentials gives the login for a repository: the one of the Options, else
 // what the Docker config file or its credential helpers have, else none. A
 // helper may answer for an hour only, so ask again for each pull.

@@ -30,9 +30,9 @@ type failure struct {
 // explain makes err a *problem.Error. Only a cancelled call stays what it is:
 // the registry has no part in it.
 //
-// A message never quotes a registry beyond its error codes, and shows neither
-// an address (a redirect's carries a signature) nor what we sent to log in (a
-// malformed answer can echo it).
+// A message quotes none of a registry's prose, only its error codes and media
+// types, and shows neither an address (a redirect's carries a signature) nor
+// what we sent to log in (a malformed answer can echo it).
 func (f failure) explain(err error) error {
 	var told *problem.Error
 	if errors.As(err, &told) {

@@ -70,7 +70,7 @@ func TestFaultsOfARegistry(t *testing.T) {
 		{"400 over plain HTTP", answer(400, "Client sent an HTTP request to an HTTPS server."), problem.RegistryAnswer, "remove plain_http if it speaks HTTPS", 0},
 		{"login page", answer(200, "<html>log in</html>", "Content-Type", "text/html"), problem.RegistryAnswer, "makes no sense", 0},
 		{"other JSON", answer(200, `{"ok":true}`, "Content-Type", "application/json"), problem.RegistryAnswer, "neither an image nor an index", 0},
-		{"digest of another kind", answer(200, "", "Content-Type", "a/b", "Docker-Content-Digest", "sha512:"+strings.Repeat("a", 128)), problem.RegistryAnswer, "want sha256", 0},
+		{"digest of another kind", answer(200, "", "Content-Type", "a/b", "Content-Length", "7", "Docker-Content-Digest", "sha512:"+strings.Repeat("a", 128)), problem.RegistryAnswer, "want sha256", 0},
 		{"cut connection", func(w http.ResponseWriter, _ *http.Request) { hijack(w, "") }, problem.RegistryUnavailable, "cut the connection", 0},
 		{"truncated body", func(w http.ResponseWriter, r *http.Request) {
 			if r.Method == http.MethodHead {
@@ -199,6 +199,21 @@ func (f *fake) tokens(h http.HandlerFunc) string {
 	f.t.Cleanup(s.Close)
 	_, port, _ := net.SplitHostPort(s.Listener.Addr().String())
 	return "http://localhost:" + port + "/token"
+}
+
+// Registries keep content elsewhere, under names that are not a registry's.
+func TestFaultsOfARedirectTarget(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[int]problem.Code{404: problem.TagNotFound, 500: problem.RegistryUnavailable} {
+		store := plainFake(t)
+		store.content = answer(status, "")
+		f := plainFake(t)
+		f.fault = func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, store.URL+"/bucket/object?signature="+tokenMark, http.StatusTemporaryRedirect)
+		}
+		_, err := testClient(t, anonymous(f)).Resolve(t.Context(), mustRef(t, f.host()+"/etl/node:latest"))
+		check(t, err, want, "registry "+f.host()+" (redirecting to "+store.host()+")")
+	}
 }
 
 func TestAnonymousRefusalSaysHowToLogIn(t *testing.T) {

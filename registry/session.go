@@ -74,10 +74,9 @@ func (s *session) open(ctx context.Context) error {
 		remote.WithAuth(cred),
 		remote.WithTransport(s.endpoint),
 		remote.WithUserAgent(s.client.userAgent),
-		// The endpoint retries. The library's own retry sleeps on when ctx has
-		// ended, and answers "too many requests" with two more of them.
+		// One attempt: the endpoint retries. The library's own retry sleeps on
+		// when ctx has ended, and answers "too many requests" with two more.
 		remote.WithRetryBackoff(remote.Backoff{Steps: 1}),
-		remote.WithRetryStatusCodes(),
 	)
 	if err != nil {
 		return fmt.Errorf("make puller: %w", err)

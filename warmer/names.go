@@ -121,10 +121,22 @@ func (w *Warmer) pinned(pin registry.Pin) (string, registry.Pin, error) {
 // to add to the configuration.
 func (w *Warmer) notManaged(name string) error {
 	message := fmt.Sprintf("no image of the configuration answers to %q", name)
-	if near := problem.Nearest(name, w.names(), max(1, len(name)/3)); len(near) > 0 {
-		message += "; nearest: " + strings.Join(near[:min(len(near), 3)], ", ")
+	if near := w.nearest(name); len(near) > 0 {
+		message += "; nearest: " + strings.Join(near, ", ")
 	}
 	return problem.New(problem.ImageNotManaged, message, yamlToAdd(name))
+}
+
+// nearest gives up to three names that may have been meant; jobs, too, for
+// jobs:other.
+func (w *Warmer) nearest(name string) []string {
+	near := problem.Nearest(name, w.names(), max(1, len(name)/3))
+	if image, _, tagged := strings.Cut(name, ":"); tagged {
+		for _, n := range problem.Nearest(image, w.names(), 0) {
+			near = appendNew(near, n)
+		}
+	}
+	return near[:min(len(near), 3)]
 }
 
 func (w *Warmer) names() []string {

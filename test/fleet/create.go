@@ -18,7 +18,7 @@ func create(ctx context.Context, o Options) (*Fleet, error) {
 		return nil, err
 	}
 	defer l.unlock()
-	if err := clearAbandoned(ctx, o.Log); err != nil {
+	if err := clearAbandoned(ctx, o.Dir, o.Log); err != nil {
 		return nil, err
 	}
 	s, err := newState(o)
@@ -29,7 +29,7 @@ func create(ctx context.Context, o Options) (*Fleet, error) {
 		return nil, errors.Join(err, os.RemoveAll(s.Dir))
 	}
 	if err := s.connect(ctx); err != nil {
-		return nil, errors.Join(err, teardown(ctx, s))
+		return nil, errors.Join(err, teardown(context.WithoutCancel(ctx), s))
 	}
 	return newFleet(s), nil
 }

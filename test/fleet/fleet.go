@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -19,8 +20,8 @@ type Options struct {
 	Dir string
 	// Log gets a line per step; nil is nowhere.
 	Log io.Writer
-	// Detached lets the fleet outlive the process that starts it: it is then
-	// never taken for a leftover, and only Down ends it.
+	// Detached lets the fleet outlive the process that starts it: as long as
+	// any of it runs, only Down ends it.
 	Detached bool
 }
 
@@ -69,6 +70,10 @@ func Load(dir string) (*Fleet, error) {
 	return newFleet(s), nil
 }
 
+// Abandoned tells whether the fleet is a leftover: whoever started it has
+// ended without taking it down, and did not detach it. The next Up clears it.
+func (f *Fleet) Abandoned() bool { return f.state.abandoned() }
+
 // Down ends the fleet and removes all that it made, its folder with it.
 // Calling it again does nothing.
 func (f *Fleet) Down() error {
@@ -88,13 +93,21 @@ func Clear(ctx context.Context, log io.Writer) error {
 		return err
 	}
 	defer l.unlock()
-	return clearAbandoned(ctx, log)
+	return clearAbandoned(ctx, "", log)
 }
 
-func clearAbandoned(ctx context.Context, log io.Writer) error {
+// clearAbandoned looks through the index, and into dir: the index is in memory,
+// so after a restart of the machine only the folder is left.
+func clearAbandoned(ctx context.Context, dir string, log io.Writer) error {
 	known, err := enlisted()
 	if err != nil {
 		return err
+	}
+	if dir != "" {
+		s, err := readState(dir)
+		if err == nil && !slices.ContainsFunc(known, func(k state) bool { return k.ID == s.ID }) {
+			known = append(known, s)
+		}
 	}
 	var errs []error
 	for _, s := range known {

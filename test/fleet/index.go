@@ -37,10 +37,14 @@ func lockDir(ctx context.Context, path string) (lock, error) {
 	}
 }
 
-// tryLock answers EWOULDBLOCK while another holds the lock, and also when the
-// folder was removed between being opened and being locked.
+// tryLock answers EWOULDBLOCK while another holds the lock, and also when its
+// last holder removed the folder meanwhile.
 func tryLock(path string) (lock, error) {
-	if err := os.MkdirAll(path, 0o755); err != nil {
+	err := os.MkdirAll(path, 0o755)
+	if errors.Is(err, os.ErrExist) { // there when it was to be made, gone at the second look
+		return lock{}, syscall.EWOULDBLOCK
+	}
+	if err != nil {
 		return lock{}, err
 	}
 	dir, err := os.Open(path)

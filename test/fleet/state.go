@@ -17,7 +17,7 @@ type state struct {
 	ID  string `json:"id"`
 	Dir string `json:"dir"`
 	// Owner is the process that started the fleet. When it has ended without
-	// taking the fleet down, the next Up does. A detached fleet has none.
+	// taking the fleet down, the next Up does, unless the fleet is detached.
 	Owner    process        `json:"owner"`
 	Detached bool           `json:"detached"`
 	Subnet   netip.Prefix   `json:"subnet"`
@@ -25,8 +25,18 @@ type state struct {
 	Registry netip.AddrPort `json:"registry"`
 }
 
-// abandoned tells whether nobody is left who would take the fleet down.
-func (s state) abandoned() bool { return !s.Detached && !s.Owner.alive() }
+// abandoned tells whether nobody is left who would take the fleet down: its
+// owner has ended, and, of a detached one, nothing runs any more.
+func (s state) abandoned() bool {
+	if s.Owner.alive() {
+		return false
+	}
+	if !s.Detached {
+		return true
+	}
+	running, err := s.mark().processes()
+	return err == nil && len(running) == 0
+}
 
 func (s state) mark() mark { return mark(s.ID) }
 

@@ -81,10 +81,9 @@ func stopGraceful(b *bench) {
 	b.wantTexts("log", texts(b.log(id, time.Time{}), runner.Stdout), "sleeping", "terminated")
 }
 
+// stopKills: without grace the kill follows the signal at once, and the program
+// may be quicker than it.
 func stopKills(b *bench) {
-	// A program that prints with long pauses and does not mind signals would
-	// need a handler; without one, process 1 of a container ignores SIGTERM
-	// only if the runtime does. A grace of zero kills in any case.
 	id := b.start("killed", "sleep", "1m")
 	b.followUntil(id, "sleeping")
 	if err := b.Engine.Stop(b.ctx, id, 0); err != nil {

@@ -190,16 +190,14 @@ func (f *Fake) Stop(ctx context.Context, id string, grace time.Duration) error {
 	}
 	patient, cancel := context.WithTimeout(ctx, grace)
 	defer cancel()
-	_ = f.until(patient, what, func() (bool, error) { return !b.running(), nil }) // else it is killed
-	if ctx.Err() != nil {
+	ended := f.until(patient, what, func() (bool, error) { return !b.running(), nil })
+	switch {
+	case ended == nil:
+		return nil
+	case ctx.Err() != nil:
 		return f.gaveUp(ctx, what)
 	}
-	f.mu.Lock()
-	running := b.running()
-	f.mu.Unlock()
-	if running {
-		f.end(b, exitKilled)
-	}
+	f.end(b, exitKilled)
 	return nil
 }
 

@@ -1,0 +1,132 @@
+// Command bench measures Prewarm against the Docker tools that it replaces, on
+// real engines on this machine, and prints Markdown tables for
+// docs/benchmarks.md.
+//
+//	go run ./test/bench                  all three
+//	go run ./test/bench -n 3 run         one of them, with fewer pairs
+//
+// Every figure is a ratio from one run: Prewarm and its counterpart do the same
+// work by turns, each on a machine that the other has left alone, so that what
+// else the machine does falls on both. A duration by itself says little; it
+// belongs to this machine.
+//
+// It needs root and what test/setup.sh installs.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// settings says how much is measured, and with what.
+type settings struct {
+	pairs  int    // of runs
+	rounds int    // of warming
+	layers int    // random layers of a cold image
+	layer  int64  // bytes of each
+	docker string // Docker's command line
+}
+
+// benchmark is one question and how it is answered.
+type benchmark struct {
+	name  string
+	hosts int // how many the fleet must have
+	run   func(ctx context.Context, r *rig) (table, error)
+}
+
+func benchmarks() []benchmark {
+	return []benchmark{
+		{name: "run", hosts: 1, run: benchRun},
+	}
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1) //nolint:gocritic // stop has nothing to give back any more
+	}
+}
+
+// run measures what the arguments name; tables go to out, news to log.
+func run(ctx context.Context, args []string, out, log io.Writer) error {
+	s, chosen, err := parse(args, log)
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	hosts := 0
+	for _, b := range chosen {
+		hosts = max(hosts, b.hosts)
+	}
+	r, err := newRig(ctx, s, hosts, log)
+	if err != nil {
+		return err
+	}
+	return errors.Join(measure(ctx, r, chosen, out), r.close())
+}
+
+func measure(ctx context.Context, r *rig, chosen []benchmark, out io.Writer) error {
+	about, err := r.machine(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(out, about)
+	for _, b := range chosen {
+		fmt.Fprintf(r.log, "measuring: %s\n", b.name)
+		t, err := b.run(ctx, r)
+		if err != nil {
+			return fmt.Errorf("measure %s: %w", b.name, err)
+		}
+		fmt.Fprintf(out, "\n%s", t)
+	}
+	return nil
+}
+
+// parse reads flags and the names of benchmarks; none means all.
+func parse(args []string, usage io.Writer) (settings, []benchmark, error) {
+	var s settings
+	all := benchmarks()
+	var names []string
+	for _, b := range all {
+		names = append(names, b.name)
+	}
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(usage)
+	flags.IntVar(&s.pairs, "n", 20, "pairs of runs to measure")
+	flags.IntVar(&s.rounds, "rounds", 5, "rounds of warming to measure")
+	flags.IntVar(&s.layers, "layers", 4, "random layers of a cold image")
+	flags.Int64Var(&s.layer, "layer-bytes", 20<<20, "bytes of each of them")
+	flags.StringVar(&s.docker, "docker", "docker", "Docker's command line")
+	flags.Usage = func() {
+		fmt.Fprintf(usage, "usage: bench [flags] [%s]...\n", strings.Join(names, "|"))
+		flags.PrintDefaults()
+	}
+	if err := flags.Parse(args); err != nil {
+		return s, nil, err
+	}
+	if s.pairs < 1 || s.rounds < 1 || s.layers < 1 || s.layer < 1 {
+		return s, nil, errors.New("-n, -rounds, -layers and -layer-bytes are 1 or more")
+	}
+	chosen := all
+	if flags.NArg() > 0 {
+		chosen = slices.DeleteFunc(all, func(b benchmark) bool { return !slices.Contains(flags.Args(), b.name) })
+	}
+	for _, name := range flags.Args() {
+		if !slices.Contains(names, name) {
+			return s, nil, fmt.Errorf("no benchmark is called %q; there are: %s", name, strings.Join(names, ", "))
+		}
+	}
+	return s, chosen, nil
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/prewarm/prewarm/internal/api"
+	"github.com/prewarm/prewarm/test/fleet"
+	"github.com/prewarm/prewarm/test/prewarmtest"
+)
+
+// rig is what the benchmarks share: a fleet and the program.
+type rig struct {
+	settings
+	log    io.Writer
+	fleet  *fleet.Fleet
+	dir    string // for everything but the fleet
+	binary string
+}
+
+// newRig starts the fleet and builds the program, without the race detector.
+func newRig(ctx context.Context, s settings, hosts int, log io.Writer) (*rig, error) {
+	dir, err := os.MkdirTemp("", "prewarm-bench-")
+	if err != nil {
+		return nil, fmt.Errorf("make a folder: %w", err)
+	}
+	r := &rig{settings: s, log: log, dir: dir}
+	if r.binary, err = prewarmtest.Build(ctx, dir); err != nil {
+		return nil, errors.Join(err, r.close())
+	}
+	if r.fleet, err = fleet.Up(ctx, fleet.Options{Hosts: hosts, Log: log}); err != nil {
+		return nil, errors.Join(err, r.close())
+	}
+	return r, nil
+}
+
+func (r *rig) close() error {
+	var err error
+	if r.fleet != nil {
+		err = r.fleet.Down()
+	}
+	return errors.Join(err, os.RemoveAll(r.dir))
+}
+
+// server is a running prewarm serve.
+type server struct {
+	*prewarmtest.Server
+	client *api.Client
+}
+
+// serve starts prewarm on the first hosts of the fleet, with a state of its
+// own. Its log is in the rig's folder: a terminal would slow it.
+func (r *rig) serve(ctx context.Context, name string, hosts int, images ...string) (*server, error) {
+	address, err := prewarmtest.FreeAddress()
+	if err != nil {
+		return nil, err
+	}
+	part := &fleet.Fleet{Hosts: r.fleet.Hosts[:hosts], Registry: r.fleet.Registry}
+	file := filepath.Join(r.dir, name+".yaml")
+	text := prewarmtest.Config(part, address, filepath.Join(r.dir, name), images...)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		return nil, fmt.Errorf("write the configuration: %w", err)
+	}
+	log, err := os.Create(filepath.Join(r.dir, name+".log"))
+	if err != nil {
+		return nil, fmt.Errorf("make the server's log: %w", err)
+	}
+	s, err := prewarmtest.Serve(ctx, r.binary, file, address, log)
+	if err != nil {
+		return nil, err
+	}
+	return &server{Server: s, client: &api.Client{URL: s.URL}}, nil
+}
+
+// lookPause is how often something slow is looked at: seldom enough to cost
+// nothing, often enough to add nothing to seconds.
+const lookPause = 10 * time.Millisecond
+
+// awaitCurrent waits until an image runs on a digest.
+func (s *server) awaitCurrent(ctx context.Context, image, digest string) error {
+	for {
+		found, err := s.client.Image(ctx, image)
+		if err != nil {
+			return err
+		}
+		if c := found.Tracks[0].Current; c != nil && c.Digest == digest {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for %s to run on %s: %w", image, digest, ctx.Err())
+		case <-time.After(lookPause):
+		}
+	}
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestVerbs(t *testing.T) {
+	t.Parallel()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		args     string
+		code     int
+		out, err string
+	}{
+		{"", 0, "program v1\n", ""},
+		{"print", 0, "", ""},
+		{"print a b", 0, "a\nb\n", ""},
+		{"lines 3", 0, "line 1\nline 2\nline 3\n", ""},
+		{"both 2", 0, "out 1\nout 2\n", "err 1\nerr 2\n"},
+		{"noeol a", 0, "a", ""},
+		{"long 5", 0, "xxxxx\n", ""},
+		{"exit 3", 3, "", ""},
+		{"exit 0", 0, "", ""},
+		{"sleep 1ms", 0, "sleeping\n", ""},
+		{"env", 0, "A=b\nPROGRAM_VERSION=v1\n", ""},
+		{"whoami", 0, fmt.Sprintf("%d\n%d\n%s\n", os.Getuid(), os.Getgid(), dir), ""},
+		{"version", 0, "v1\n", ""},
+		{"nonsense", exitUsage, "", "program: no verb \"nonsense\"\n"},
+		{"exit", exitUsage, "", "program: exit: a number is missing\n"},
+	} {
+		var out, errs bytes.Buffer
+		p := program{out: &out, err: &errs, env: []string{"PROGRAM_VERSION=v1", "A=b"}}
+		if code := p.run(strings.Fields(tc.args)); code != tc.code {
+			t.Errorf("%q: code %d, want %d", tc.args, code, tc.code)
+		}
+		if out.String() != tc.out || errs.String() != tc.err {
+			t.Errorf("%q: out %q, err %q, want %q, %q", tc.args, &out, &errs, tc.out, tc.err)
+		}
+	}
+}
+
+func TestBadNumbers(t *testing.T) {
+	t.Parallel()
+	for _, args := range []string{"lines", "lines x", "lines 2 x", "both x", "long x", "long -1", "lines -1", "both -1", "sleep", "sleep x"} {
+		var out, errs bytes.Buffer
+		p := program{out: &out, err: &errs}
+		if code := p.run(strings.Fields(args)); code != exitUsage || errs.Len() == 0 {
+			t.Errorf("%q: code %d, %q", args, code, &errs)
+		}
+	}
+}
+
+func TestLinesPauseBetweenThem(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		begin := time.Now()
+		program{out: &out}.run([]string{"lines", "3", "10s"})
+		if took := time.Since(begin); took != 20*time.Second {
+			t.Errorf("three lines with two pauses of 10s took %v", took)
+		}
+	})
+}
+
+func TestSleepEndsAtSIGTERM(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		term := make(chan os.Signal, 1)
+		term <- syscall.SIGTERM
+		var out bytes.Buffer
+		code := program{out: &out, term: term}.run([]string{"sleep", "1h"})
+		if code != exitTerminated || out.String() != "sleeping\nterminated\n" {
+			t.Errorf("code %d, out %q", code, &out)
+		}
+	})
+}

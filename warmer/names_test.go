@@ -1,0 +1,90 @@
+package warmer_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prewarm/prewarm/internal/problem"
+)
+
+func TestNamingAnImage(t *testing.T) {
+	t.Parallel()
+	inTime(t, []string{"a"}, func(s *scene) {
+		one := s.push(1)
+		s.check()
+		s.settle(time.Second)
+		for _, name := range []string{"jobs", "jobs:latest", repository, repository + ":latest", one.String()} {
+			if image, pin, err := s.w.Pin(name); err != nil || image != "jobs" || pin != one {
+				t.Errorf("%s: got %s %v %v", name, image, pin, err)
+			}
+		}
+		for name, want := range map[string]struct {
+			code  problem.Code
+			words []string
+		}{
+			"job":               {problem.ImageNotManaged, []string{"nearest: jobs", "{name: job, repository: registry.example.com/team/job, track: {tag: latest}}"}},
+			"other/app:1.2":     {problem.ImageNotManaged, []string{"{name: app, repository: docker.io/other/app, track: {tag: 1.2}}"}},
+			"jobs:other":        {problem.ImageNotManaged, []string{"nearest: jobs"}},
+			repository + ":old": {problem.ImageNotManaged, nil},
+			repository + "@sha256:" + strings.Repeat("f", 64): {problem.DigestNotManaged, []string{"not the current digest of jobs:latest"}},
+			"":        {problem.ImageNotManaged, nil},
+			"UPPER//": {problem.ImageNotManaged, nil},
+		} {
+			_, pin, err := s.w.Pin(name)
+			if problem.CodeOf(err) != want.code || !pin.IsZero() {
+				t.Errorf("%q: got %v %v, want %s", name, pin, err, want.code)
+				continue
+			}
+			told := err.Error() + " " + problem.From(err).Mend
+			for _, word := range want.words {
+				if !strings.Contains(told, word) {
+					t.Errorf("%q: %q lacks %q", name, told, word)
+				}
+			}
+		}
+	})
+}
+
+func TestNoCurrentSaysWhatItWaitsFor(t *testing.T) {
+	t.Parallel()
+	inTime(t, []string{"a"}, func(s *scene) {
+		expect := func(words string) {
+			t.Helper()
+			_, _, err := s.w.Pin("jobs")
+			if problem.CodeOf(err) != problem.NoCurrent || !strings.Contains(err.Error(), words) {
+				t.Errorf("got %v, want %q", err, words)
+			}
+		}
+		expect("has not been looked at yet")
+		s.tags.set(s.push(1), problem.New(problem.RegistryAuth, "the registry says no", ""))
+		_, _ = s.w.Check(context.Background(), "jobs") // its error is what we look for
+		expect("the registry says no")
+		s.hosts["a"].HoldPulls()
+		s.push(1)
+		s.check()
+		s.settle(time.Second)
+		expect("a: pulling")
+		s.hosts["a"].ReleasePulls()
+	})
+}
+
+func TestRewarmRefuses(t *testing.T) {
+	t.Parallel()
+	inTime(t, []string{"a"}, func(s *scene) {
+		for _, c := range []struct {
+			image string
+			hosts []string
+			want  problem.Code
+		}{
+			{"nope", nil, problem.ImageNotManaged},
+			{"jobs", []string{"nope"}, problem.HostNotManaged},
+			{"jobs", nil, problem.NoCurrent},
+		} {
+			if _, err := s.w.Rewarm(c.image, c.hosts); problem.CodeOf(err) != c.want {
+				t.Errorf("%s on %v: got %v, want %s", c.image, c.hosts, err, c.want)
+			}
+		}
+	})
+}
