@@ -20,7 +20,7 @@ import (
 	"github.com/prewarm/prewarm/test/prewarmtest"
 )
 
-// bench is one test's server on the shared fleet.
+// bench is one test's server.
 type bench struct {
 	*prewarmtest.Server
 	t       *testing.T
@@ -48,18 +48,27 @@ func image(t *testing.T) string {
 	return fmt.Sprintf("{name: jobs, repository: %s/%s, watch: '@every 1s'}", shared.Registry.Addr, repo(t))
 }
 
-// newBench writes a configuration for the images and starts a server on it.
+// newBench starts a server for the images on the shared fleet.
 func newBench(t *testing.T, images ...string) *bench {
+	t.Helper()
+	return newBenchOn(t, shared, images...)
+}
+
+func newBenchOn(t *testing.T, f *fleet.Fleet, images ...string) *bench {
 	t.Helper()
 	b := &bench{t: t, dir: t.TempDir(), log: &bytes.Buffer{}}
 	var err error
 	if b.address, err = prewarmtest.FreeAddress(); err != nil {
 		t.Fatal(err)
 	}
-	b.configure(prewarmtest.Config(shared, b.address, filepath.Join(b.dir, "state"), images...))
+	b.configure(prewarmtest.Config(f, b.address, filepath.Join(b.dir, "state"), images...))
 	b.serve()
 	t.Cleanup(func() {
-		if err := b.Kill(); err != nil {
+		end := b.Kill
+		if t.Failed() {
+			end = b.Dump
+		}
+		if err := end(); err != nil {
 			t.Log(err)
 		}
 		if t.Failed() {

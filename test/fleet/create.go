@@ -46,7 +46,7 @@ func newState(o Options) (state, error) {
 	}
 	dir, err := takeDir(o.Dir)
 	if err != nil {
-		return state{}, err
+		return state{}, fmt.Errorf("use folder %q for the fleet: %w", o.Dir, err)
 	}
 	if err := checkDir(dir, o.Hosts); err != nil {
 		return state{}, errors.Join(err, os.Remove(dir))
@@ -57,28 +57,23 @@ func newState(o Options) (state, error) {
 // takeDir makes the folder, or takes an empty one.
 func takeDir(dir string) (string, error) {
 	if dir == "" {
-		made, err := os.MkdirTemp("", "prewarm-fleet-")
-		if err != nil {
-			return "", fmt.Errorf("create the fleet's folder: %w", err)
-		}
-		return made, nil
+		return os.MkdirTemp("", "prewarm-fleet-")
 	}
 	dir, err := filepath.Abs(dir)
 	if err != nil {
-		return "", fmt.Errorf("create the fleet's folder: %w", err)
+		return "", err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", fmt.Errorf("create the fleet's folder: %w", err)
+		return "", err
 	}
 	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return "", fmt.Errorf("create the fleet's folder: %w", err)
-	}
-	if exists(filepath.Join(dir, stateFile)) {
-		return "", fmt.Errorf("use folder %s: a fleet is in it already", dir)
-	}
-	if len(entries) > 0 {
-		return "", fmt.Errorf("use folder %s: it is not empty, and would be removed with the fleet", dir)
+	switch {
+	case err != nil:
+		return "", err
+	case exists(filepath.Join(dir, stateFile)):
+		return "", errors.New("a fleet is in it already")
+	case len(entries) > 0:
+		return "", errors.New("it is not empty, and would be removed with the fleet")
 	}
 	return dir, nil
 }

@@ -19,6 +19,15 @@
 // was killed. And each engine lives in its own mount namespace, so what it
 // mounts goes away with its last process.
 //
+// Images come from Push: a small static program with a verb for all that tests
+// ask of a container (see test/fleet/program), layers of random bytes, indexes,
+// images for other platforms, and a Node program on a small Debian.
+//
+// What stays after the last fleet is the cache of NodeImage, and what dockerd
+// makes outside its folders: up to version 22 an /etc/docker/key.json, from
+// which it takes its id. So all hosts of a fleet give the same id, as machines
+// cloned from one image do; a good test does not mind.
+//
 // Up needs root and the programs that test/setup.sh installs. It never skips:
 // a test without an engine fails and says what is missing.
 package fleet

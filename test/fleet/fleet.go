@@ -146,7 +146,10 @@ func (f *Fleet) start(ctx context.Context, log io.Writer) error {
 			if err := h.create(f.Registry.Addr); err != nil {
 				return err
 			}
-			return h.Start(ctx)
+			if err := h.Start(ctx); err != nil {
+				return err
+			}
+			return forwarding(h.link, commandTimeout)
 		})
 	}
 	if err := g.Wait(); err != nil {

@@ -128,5 +128,11 @@ func (h *Host) Kill() error {
 // is closed. The unix socket goes on working.
 func (h *Host) Cut() error { return ip(context.Background(), "link set "+h.link+" down") }
 
-// Mend puts the host back on the network.
-func (h *Host) Mend() error { return ip(context.Background(), "link set "+h.link+" up") }
+// Mend puts the host back on the network, and waits until the bridge passes
+// packets to it: the kernel takes up to a second to notice that a link is up.
+func (h *Host) Mend() error {
+	if err := ip(context.Background(), "link set "+h.link+" up"); err != nil {
+		return err
+	}
+	return forwarding(h.link, commandTimeout)
+}

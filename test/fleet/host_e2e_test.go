@@ -53,25 +53,25 @@ func TestACutHostAnswersOnItsSocketOnly(t *testing.T) {
 	if err := h.Cut(); err != nil {
 		t.Fatal(err)
 	}
-	if err := pingTCP(t, h); err == nil || !strings.Contains(err.Error(), "deadline") {
+	if err := pingTCP(t, h, time.Second); err == nil || !strings.Contains(err.Error(), "deadline") {
 		t.Errorf("ping of a cut host: %v, want silence", err)
 	}
 	mustDocker(t, h.Socket, "version")
-	if err := pingTCP(t, f.Hosts[1]); err != nil {
+	if err := pingTCP(t, f.Hosts[1], pingTimeout); err != nil {
 		t.Errorf("the other host: %v", err)
 	}
 	if err := h.Mend(); err != nil {
 		t.Fatal(err)
 	}
-	if err := pingTCP(t, h); err != nil {
+	if err := pingTCP(t, h, pingTimeout); err != nil {
 		t.Errorf("ping of a mended host: %v", err)
 	}
 }
 
-// pingTCP asks a host's engine over the network, with a second's patience.
-func pingTCP(t *testing.T, h *Host) error {
+// pingTCP asks a host's engine over the network.
+func pingTCP(t *testing.T, h *Host, patience time.Duration) error {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	return ping(ctx, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, "http"+strings.TrimPrefix(h.TCP, "tcp")+"/_ping")
 }

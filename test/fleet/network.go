@@ -66,6 +66,23 @@ func createNamespace(ctx context.Context, id string, n int, subnet netip.Prefix)
 	)
 }
 
+// forwarding waits until the bridge passes packets to a link of it.
+func forwarding(link string, within time.Duration) error {
+	const yes = "3" // BR_STATE_FORWARDING in linux/if_bridge.h
+	file := filepath.Join("/sys/class/net", link, "brport", "state")
+	for deadline := time.Now().Add(within); ; time.Sleep(pollPause) {
+		state, err := os.ReadFile(file)
+		switch {
+		case err != nil:
+			return fmt.Errorf("wait for link %s: %w", link, err)
+		case strings.TrimSpace(string(state)) == yes:
+			return nil
+		case time.Now().After(deadline):
+			return fmt.Errorf("wait for link %s: the bridge still holds packets back after %v", link, within)
+		}
+	}
+}
+
 // deleteNetwork removes the links and namespaces that carry the id. The links
 // first: the kernel takes down a deleted namespace later, and its end of a
 // pair with it.

@@ -21,39 +21,43 @@ import (
 // without a host ("etl/jobs:v1"). It gives the digest that the tag then shows:
 // of the index where it is one.
 func (r *Registry) Push(ctx context.Context, ref string, img Image) (digest string, err error) {
-	tag, err := name.NewTag(r.Addr+"/"+ref, name.Insecure, name.StrictValidation)
-	if err != nil {
-		return "", fmt.Errorf("push %s: %w", ref, err)
-	}
-	layers, err := r.layers(ctx, img)
-	if err != nil {
-		return "", fmt.Errorf("push %s: %w", ref, err)
-	}
-	children, err := img.children(layers)
-	if err != nil {
-		return "", fmt.Errorf("push %s: %w", ref, err)
-	}
-	write := writeManifest
-	if img.asIndex() {
-		write = writeIndex
-	}
-	transport := &http.Transport{} // without a proxy: the registry is on this machine
-	defer transport.CloseIdleConnections()
-	hash, err := write(tag, children, remote.WithContext(ctx), remote.WithTransport(transport))
+	hash, err := r.push(ctx, ref, img)
 	if err != nil {
 		return "", fmt.Errorf("push %s: %w", ref, err)
 	}
 	return hash.String(), nil
 }
 
-func writeManifest(tag name.Tag, children []child, options ...remote.Option) (v1.Hash, error) {
-	if err := remote.Write(tag, children[0].image, options...); err != nil {
+func (r *Registry) push(ctx context.Context, ref string, img Image) (v1.Hash, error) {
+	tag, err := name.NewTag(r.Addr+"/"+ref, name.Insecure, name.StrictValidation)
+	if err != nil {
 		return v1.Hash{}, err
 	}
-	return children[0].image.Digest()
+	layers, err := r.layers(ctx, img)
+	if err != nil {
+		return v1.Hash{}, err
+	}
+	children, err := img.children(layers)
+	if err != nil {
+		return v1.Hash{}, err
+	}
+	transport := &http.Transport{} // without a proxy: the registry is on this machine
+	defer transport.CloseIdleConnections()
+	options := []remote.Option{remote.WithContext(ctx), remote.WithTransport(transport)}
+	if img.asIndex() {
+		return writeIndex(tag, children, options)
+	}
+	return writeManifest(tag, children[0], options)
 }
 
-func writeIndex(tag name.Tag, children []child, options ...remote.Option) (v1.Hash, error) {
+func writeManifest(tag name.Tag, c child, options []remote.Option) (v1.Hash, error) {
+	if err := remote.Write(tag, c.image, options...); err != nil {
+		return v1.Hash{}, err
+	}
+	return c.image.Digest()
+}
+
+func writeIndex(tag name.Tag, children []child, options []remote.Option) (v1.Hash, error) {
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for _, c := range children {
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{
@@ -103,7 +107,7 @@ func (r *Registry) testProgram(ctx context.Context) ([]byte, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.program == nil {
-		b, err := buildProgram(ctx)
+		b, err := buildProgram(ctx, r.daemon.dir)
 		if err != nil {
 			return nil, err
 		}
@@ -116,9 +120,10 @@ func (r *Registry) testProgram(ctx context.Context) ([]byte, error) {
 const programPackage = "github.com/prewarm/prewarm/test/fleet/program"
 
 // buildProgram compiles the test program, the same to the byte wherever the
-// checkout lies. The caller's folder must be within the module.
-func buildProgram(ctx context.Context) ([]byte, error) {
-	dir, err := os.MkdirTemp("", "prewarm-program-")
+// checkout lies. The working directory must be within the module. What the
+// compiler leaves when it is killed is in folder, and goes with the fleet.
+func buildProgram(ctx context.Context, folder string) ([]byte, error) {
+	dir, err := os.MkdirTemp(folder, "prewarm-program-")
 	if err != nil {
 		return nil, fmt.Errorf("build test program: %w", err)
 	}

@@ -104,11 +104,11 @@ func TestPushRefuses(t *testing.T) {
 
 func TestTheProgramIsBuiltTheSameEachTime(t *testing.T) {
 	t.Parallel()
-	first, err := buildProgram(t.Context())
+	first, err := buildProgram(t.Context(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := buildProgram(t.Context())
+	second, err := buildProgram(t.Context(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

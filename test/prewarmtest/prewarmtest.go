@@ -120,6 +120,9 @@ func (s *Server) Stop() error { return s.end(syscall.SIGTERM) }
 // Kill ends the server at whatever instruction it is at.
 func (s *Server) Kill() error { return s.end(syscall.SIGKILL) }
 
+// Dump kills the server and lets it log what each goroutine was doing.
+func (s *Server) Dump() error { return s.end(syscall.SIGQUIT) }
+
 func (s *Server) end(signal syscall.Signal) error {
 	select {
 	case <-s.exited:
@@ -130,7 +133,7 @@ func (s *Server) end(signal syscall.Signal) error {
 		return fmt.Errorf("signal prewarm serve: %w", err)
 	}
 	<-s.exited
-	if signal == syscall.SIGKILL {
+	if signal != syscall.SIGTERM {
 		return nil
 	}
 	return s.err

@@ -21,6 +21,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -40,17 +41,23 @@ const (
 )
 
 func main() {
-	term := make(chan os.Signal, 1)
-	signal.Notify(term, syscall.SIGTERM)
-	p := program{out: os.Stdout, err: os.Stderr, env: os.Environ(), term: term}
+	p := program{out: os.Stdout, err: os.Stderr, env: os.Environ(), terminated: terminated}
 	os.Exit(p.run(os.Args[1:]))
+}
+
+// terminated is asked for by the one verb that answers SIGTERM; under all
+// others the signal ends the program, as it does most.
+func terminated() <-chan os.Signal {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, syscall.SIGTERM)
+	return c
 }
 
 // program is one execution.
 type program struct {
-	out, err io.Writer
-	env      []string
-	term     <-chan os.Signal
+	out, err   io.Writer
+	env        []string
+	terminated func() <-chan os.Signal
 }
 
 // run does what the arguments say and gives the exit code.
@@ -71,7 +78,7 @@ func (p program) run(args []string) int {
 		"both":    p.both,
 		"noeol":   p.noeol,
 		"long":    p.long,
-		"exit":    func(a []string) (int, error) { return number(a, 0) },
+		"exit":    func(a []string) (int, error) { return number(a) },
 		"sleep":   p.sleep,
 		"env":     p.environ,
 		"whoami":  p.whoami,
@@ -101,7 +108,7 @@ func (p program) version() string {
 }
 
 func (p program) lines(args []string) (int, error) {
-	n, err := number(args, 0)
+	n, err := number(args)
 	if err != nil {
 		return 0, err
 	}
@@ -121,7 +128,7 @@ func (p program) lines(args []string) (int, error) {
 }
 
 func (p program) both(args []string) (int, error) {
-	n, err := number(args, 0)
+	n, err := number(args)
 	if err != nil {
 		return 0, err
 	}
@@ -138,7 +145,7 @@ func (p program) noeol(args []string) (int, error) {
 }
 
 func (p program) long(args []string) (int, error) {
-	n, err := number(args, 0)
+	n, err := number(args)
 	if err != nil {
 		return 0, err
 	}
@@ -148,17 +155,18 @@ func (p program) long(args []string) (int, error) {
 
 func (p program) sleep(args []string) (int, error) {
 	if len(args) == 0 {
-		return 0, fmt.Errorf("how long?")
+		return 0, errors.New("a duration is missing")
 	}
 	d, err := time.ParseDuration(args[0])
 	if err != nil {
 		return 0, err
 	}
-	fmt.Fprintln(p.out, "sleeping")
+	term := p.terminated()
+	fmt.Fprintln(p.out, "sleeping") // from here on the signal is heard
 	select {
 	case <-time.After(d):
 		return 0, nil
-	case <-p.term:
+	case <-term:
 		fmt.Fprintln(p.out, "terminated")
 		return exitTerminated, nil
 	}
@@ -193,9 +201,11 @@ func oom([]string) (int, error) {
 	}
 }
 
-func number(args []string, i int) (int, error) {
-	if len(args) <= i {
-		return 0, fmt.Errorf("a number is missing")
+// number reads the first argument.
+func number(args []string) (int, error) {
+	if len(args) == 0 {
+		return 0, errors.New("a number is missing")
 	}
-	return strconv.Atoi(args[i])
+	n, err := strconv.ParseUint(args[0], 10, 31)
+	return int(n), err
 }

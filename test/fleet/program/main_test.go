@@ -11,6 +11,8 @@ import (
 	"time"
 )
 
+func never() <-chan os.Signal { return nil }
+
 func TestVerbs(t *testing.T) {
 	t.Parallel()
 	dir, err := os.Getwd()
@@ -39,7 +41,7 @@ func TestVerbs(t *testing.T) {
 		{"exit", exitUsage, "", "program: exit: a number is missing\n"},
 	} {
 		var out, errs bytes.Buffer
-		p := program{out: &out, err: &errs, env: []string{"PROGRAM_VERSION=v1", "A=b"}}
+		p := program{out: &out, err: &errs, terminated: never, env: []string{"PROGRAM_VERSION=v1", "A=b"}}
 		if code := p.run(strings.Fields(tc.args)); code != tc.code {
 			t.Errorf("%q: code %d, want %d", tc.args, code, tc.code)
 		}
@@ -78,7 +80,7 @@ func TestSleepEndsAtSIGTERM(t *testing.T) {
 		term := make(chan os.Signal, 1)
 		term <- syscall.SIGTERM
 		var out bytes.Buffer
-		code := program{out: &out, term: term}.run([]string{"sleep", "1h"})
+		code := program{out: &out, terminated: func() <-chan os.Signal { return term }}.run([]string{"sleep", "1h"})
 		if code != exitTerminated || out.String() != "sleeping\nterminated\n" {
 			t.Errorf("code %d, out %q", code, &out)
 		}

@@ -1,0 +1,45 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/prewarm/prewarm/test/fleet"
+)
+
+// What other hands do on a host is mended, or does no harm.
+func TestForeignHands(t *testing.T) {
+	t.Parallel()
+	digest := push(t, repo(t)+":latest", fleet.ProgramImage("foreign"))
+	b := newBench(t, image(t))
+	b.awaitCurrent(digest)
+	repository := shared.Registry.Addr + "/" + repo(t)
+	keepTag := repository + ":prewarm-" + strings.TrimPrefix(digest, "sha256:")
+	h := shared.Hosts[0]
+	warmOn := func() bool {
+		image, err := b.client().Image(t.Context(), "jobs")
+		return err == nil && image.Tracks[0].Current.Hosts[0].State == "warm"
+	}
+	holds := func(ref string) bool {
+		return docker(t, h, "images", "--no-trunc", "-q", "--filter", "reference="+ref) != ""
+	}
+	t.Run("a plain prune and a foreign untag do no harm", func(t *testing.T) {
+		docker(t, h, "tag", repository+"@"+digest, repository+":latest")
+		docker(t, h, "rmi", repository+":latest")
+		docker(t, h, "image", "prune", "-f")
+		docker(t, h, "image", "inspect", repository+"@"+digest)
+	})
+	t.Run("a removed image is warmed again", func(t *testing.T) {
+		docker(t, h, "rmi", "-f", docker(t, h, "images", "-q", keepTag))
+		b.cli("warm", "jobs")
+		await(t, "warm again", func() bool { return holds(keepTag) && warmOn() })
+		docker(t, h, "image", "inspect", repository+"@"+digest)
+	})
+	t.Run("a removed keep-tag is put back", func(t *testing.T) {
+		docker(t, h, "tag", keepTag, repository+":latest")
+		docker(t, h, "rmi", keepTag)
+		await(t, "the keep-tag is back", func() bool { return holds(keepTag) })
+	})
+}
