@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -16,19 +15,11 @@ import (
 	"github.com/prewarm/prewarm/internal/problem"
 )
 
-// version is set by the linker for a release.
-var version = ""
-
-// buildVersion is the release, or what the build knows of its commit.
-func buildVersion() string {
-	if version != "" {
-		return version
-	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
-		return info.Main.Version
-	}
-	return "devel"
-}
+// The exit codes of every verb but run, which has more of them.
+const (
+	exitFailed = 1 // what was asked for was tried, or refused, and is not so
+	exitUsage  = 2 // the command line can't be understood
+)
 
 // codeError ends the program with a code of its own, and says why if err does.
 type codeError struct {
@@ -45,21 +36,23 @@ func (e *codeError) Error() string {
 
 func (e *codeError) Unwrap() error { return e.err }
 
-// execute runs a command line and gives the exit code: 0, 1 for what failed, 2
-// for a command line that can't be understood; run has codes of its own.
+// execute runs a command line and gives the exit code.
 func execute(ctx context.Context, args []string) int {
 	root := newRoot()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return 0
 	}
 	var coded *codeError
 	if !errors.As(err, &coded) {
-		coded = &codeError{code: 1, err: err}
+		coded = &codeError{code: exitFailed, err: err}
 	}
 	if coded.err != nil {
 		printError(os.Stderr, coded.err)
+	}
+	if coded.code == exitUsage && cmd.Name() == verbRun {
+		return exitNothingRan // 2 would be taken for the container's
 	}
 	return coded.code
 }
@@ -79,28 +72,34 @@ type cli struct {
 	output string
 }
 
+// defaultServer is where prewarm serve listens when nothing is configured.
+const defaultServer = "http://127.0.0.1:8470"
+
 func newRoot() *cobra.Command {
 	c := &cli{}
-	root := &cobra.Command{
+	root := group(&cobra.Command{
 		Use:   "prewarm",
 		Short: "Keep images warm on Docker hosts and run tasks on them",
 		Long: "Prewarm watches registry tags, keeps their images warm on a fleet of Docker hosts,\n" +
-			"and runs tasks only on warm, digest-pinned images, with their logs streaming.",
+			"and runs tasks only on warm, digest-pinned images, with their logs streaming.\n\n" +
+			"Every verb ends with 0 when it did what it was asked, 1 when it could not, and 2 when\n" +
+			"its command line can't be understood; run has codes of its own.",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       buildVersion(),
-	}
-	root.PersistentFlags().StringVar(&c.server, "server", cmp.Or(os.Getenv("PREWARM_URL"), "http://127.0.0.1:8470"), "address of the server, also by PREWARM_URL")
+	}, c.newServe(), c.newStatus(), c.newCheck(), c.newWarm(), c.newRun(), c.newConfig(), c.newVersion())
+	root.PersistentFlags().StringVar(&c.server, "server", cmp.Or(os.Getenv("PREWARM_URL"), defaultServer), "`URL` of the server, also by PREWARM_URL")
 	root.PersistentFlags().StringVarP(&c.output, "output", "o", "table", "table for people or json for programs")
-	root.PersistentPreRunE = func(*cobra.Command, []string) error { return c.check() }
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &codeError{code: 2, err: err} })
-	root.AddCommand(c.newServe(), c.newStatus(), c.newCheck(), c.newWarm(), c.newRun(), c.newConfig())
+	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return c.check(cmd) }
+	root.SetFlagErrorFunc(flagError)
 	return root
 }
 
-func (c *cli) check() error {
+// check refuses what the flags that all verbs share can't mean.
+func (c *cli) check(cmd *cobra.Command) error {
 	if c.output != "table" && c.output != "json" {
-		return &codeError{code: 2, err: fmt.Errorf("--output %q: want table or json", c.output)}
+		return misused(cmd, fmt.Sprintf("--output %q: want table or json", c.output))
 	}
 	return nil
 }
@@ -118,35 +117,3 @@ func printJSON(w io.Writer, v any) error {
 
 // printJSONLine writes a value on one line, for streams.
 func printJSONLine(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) }
-
-// imageArg takes one argument, an image, and completes it from the server.
-func (c *cli) imageArg(cmd *cobra.Command) *cobra.Command {
-	cmd.Args = usage(cobra.ExactArgs(1))
-	cmd.ValidArgsFunction = c.completeImage
-	return cmd
-}
-
-// usage gives the code 2 to arguments that can't be understood.
-func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return &codeError{code: 2, err: fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
-		}
-		return nil
-	}
-}
-
-func (c *cli) completeImage(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	if len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	all, err := c.client().Images(cmd.Context())
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveError
-	}
-	var names []string
-	for _, image := range all.Images {
-		names = append(names, image.Name)
-	}
-	return names, cobra.ShellCompDirectiveNoFileComp
-}

@@ -3,7 +3,6 @@ package server
 import (
 	"fmt"
 	"math"
-	"reflect"
 	"strings"
 	"time"
 
@@ -12,10 +11,6 @@ import (
 	"github.com/prewarm/prewarm/runner"
 	"github.com/prewarm/prewarm/warmer"
 )
-
-type entry = runner.Entry
-
-func typeOf[T any]() reflect.Type { return reflect.TypeFor[T]() }
 
 // when writes a time that may not have come.
 func when(t time.Time) *time.Time {
@@ -50,7 +45,7 @@ func runOf(r runner.Run) api.Run {
 	return run
 }
 
-func lineOf(e entry) api.LogLine {
+func lineOf(e runner.Entry) api.LogLine {
 	return api.LogLine{Seq: e.Seq, Time: e.Time, Stream: string(e.Stream), Text: e.Text, Open: e.Open}
 }
 

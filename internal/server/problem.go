@@ -1,8 +1,10 @@
 package server
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -14,8 +16,8 @@ import (
 	"github.com/prewarm/prewarm/internal/problem"
 )
 
-// statusOf is the HTTP status of each code. A code that is missing here is a
-// fault of ours: 500.
+// statusOf is the HTTP status of each code that the API answers. A code that is
+// missing here is a fault of ours: 500.
 var statusOf = map[problem.Code]int{
 	problem.InvalidRequest:      http.StatusUnprocessableEntity,
 	problem.ImageNotManaged:     http.StatusNotFound,
@@ -32,19 +34,32 @@ var statusOf = map[problem.Code]int{
 	problem.RegistryLimited:     http.StatusTooManyRequests,
 	problem.RegistryUnavailable: http.StatusBadGateway,
 	problem.RegistryAnswer:      http.StatusBadGateway,
-	problem.PlatformMissing:     http.StatusConflict,
-	problem.HostUnreachable:     http.StatusBadGateway,
-	problem.EngineAPI:           http.StatusBadGateway,
+	problem.Internal:            http.StatusInternalServerError,
 }
+
+// problemType is the media type of RFC 9457.
+const problemType = "application/problem+json"
+
+// mendByDocument is what to do about a request that does not fit the API.
+const mendByDocument = "/openapi.yaml describes what the API takes"
 
 // answer is a problem on its way out.
 type answer struct{ api.Problem }
 
-func (a *answer) Error() string  { return a.Detail }
+func newAnswer(status int, code problem.Code, detail, mend string) *answer {
+	return &answer{api.Problem{
+		Type: "about:blank", Title: http.StatusText(status), Status: status,
+		Detail: detail, Code: string(code), Mend: mend,
+	}}
+}
+
+func (a *answer) Error() string { return a.Detail }
+
+// GetStatus is what huma asks for the status.
 func (a *answer) GetStatus() int { return a.Status }
 
-// ContentType is that of RFC 9457.
-func (a *answer) ContentType(string) string { return "application/problem+json" }
+// ContentType is what huma asks for the media type.
+func (a *answer) ContentType(string) string { return problemType }
 
 // GetHeaders tells when to come back.
 func (a *answer) GetHeaders() http.Header {
@@ -55,51 +70,77 @@ func (a *answer) GetHeaders() http.Header {
 	return h
 }
 
-// failure tells an error of the domain.
-func failure(err error) error {
+// write answers a request that huma does not see.
+func (a *answer) write(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", problemType)
+	w.WriteHeader(a.Status)
+	_ = json.NewEncoder(w).Encode(a) // a reader that went away needs no answer
+}
+
+// failure tells an error of the domain. The message is that of the whole error:
+// what wraps or joins its problem says more than the problem alone.
+func failure(err error) *answer {
 	p := problem.From(err)
 	status, ok := statusOf[p.Code]
 	if !ok {
 		status = http.StatusInternalServerError
 	}
-	a := &answer{api.Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: p.Error(), Code: string(p.Code), Mend: p.Mend}}
-	if p.RetryAfter > 0 {
-		a.RetryAfter = max(1, int(p.RetryAfter.Seconds()))
+	a := newAnswer(status, p.Code, strings.ReplaceAll(err.Error(), "\n", "; "), p.Mend)
+	if p.Code == problem.Internal && a.Mend == "" {
+		a.Mend = "the server's log may say more; report this as a fault of Prewarm"
 	}
-	// The message of a joined or wrapped error says more than its first problem.
-	var only *problem.Error
-	if errors.As(err, &only) && err != error(only) { //nolint:errorlint // identity is meant
-		a.Detail = err.Error()
-	}
+	// Rounded up: who comes back early is refused once more.
+	a.RetryAfter = int(math.Ceil(p.RetryAfter.Seconds()))
 	return a
 }
 
-// setProblemShape makes what huma refuses by itself (a body that does not fit
-// the schema, say) look like every other problem. huma has this as a global.
-var setProblemShape = sync.OnceFunc(func() {
+// setGlobals sets what huma has as globals: what it refuses by itself (a body
+// that does not fit the schema, say) looks like every other problem, and a list
+// is never null.
+var setGlobals = sync.OnceFunc(func() {
+	huma.DefaultArrayNullable = false
 	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
-		code := problem.InvalidRequest
-		if status >= http.StatusInternalServerError {
-			code = problem.Internal
-		}
+		var fields []string
 		for _, err := range errs {
 			if err != nil {
-				message += "; " + fieldError(err)
+				fields = append(fields, fieldError(err))
 			}
 		}
-		return &answer{api.Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: message, Code: string(code)}}
+		if len(fields) > 0 {
+			message += ": " + strings.Join(fields, "; ")
+		}
+		// Handlers answer problems only, so all that is left for huma to call
+		// an error of the server is a body that it could not read to its end.
+		if status == http.StatusInternalServerError {
+			status = http.StatusBadRequest
+		}
+		return newAnswer(status, problem.InvalidRequest, message, mendByDocument)
 	}
 })
 
-// fieldError says which field is wrong, and how it was written.
+// longestValue bounds what is repeated of a wrong value, in bytes.
+const longestValue = 100
+
+// fieldError says which field is wrong and, where that helps, how it was
+// written. Environments and whole bodies are never repeated: callers log what
+// they are answered, and these hold secrets.
 func fieldError(err error) string {
 	var d *huma.ErrorDetail
 	if !errors.As(err, &d) {
 		return err.Error()
 	}
-	text := strings.TrimPrefix(d.Location, "body.") + ": " + d.Message
-	if d.Value != nil {
-		text += fmt.Sprintf(" (got %.200v)", d.Value)
+	field := strings.TrimPrefix(d.Location, "body.")
+	text := field + ": " + d.Message
+	if field == "body" || strings.HasPrefix(field, "env") {
+		return text
+	}
+	switch value := d.Value.(type) {
+	case string:
+		if value != "" && len(value) <= longestValue {
+			text += fmt.Sprintf(" (got %q)", value)
+		}
+	case float64, bool:
+		text += fmt.Sprintf(" (got %v)", value)
 	}
 	return text
 }

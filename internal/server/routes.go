@@ -2,14 +2,13 @@ package server
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/prewarm/prewarm/internal/api"
+	"github.com/prewarm/prewarm/internal/problem"
 )
 
 // reply is an answer with a JSON body.
@@ -22,7 +21,7 @@ type ImageName struct {
 
 // RunID is exported for the same reason.
 type RunID struct {
-	ID string `path:"id" doc:"The run, as its submit answered."`
+	ID string `path:"id" doc:"The run, as its submit answered." example:"01933c5e-9c1b-7f4e-8f7a-2d6d1c1b7a55"`
 }
 
 func (s *Server) routes() {
@@ -35,50 +34,51 @@ func (s *Server) routes() {
 
 func (s *Server) imageRoutes() {
 	handle(s, op(http.MethodGet, "/v1/images", "list-images", "List the images with their digests on each host"), s.listImages)
-	handle(s, op(http.MethodGet, "/v1/images/{name}", "get-image", "Show one image"), s.getImage)
-	handle(s, op(http.MethodPost, "/v1/images/{name}/check", "check-image", "Look at the image's tags now"), s.checkImage)
+	handle(s, op(http.MethodGet, "/v1/images/{name}", "get-image", "Show one image"), s.getImage, problem.ImageNotManaged)
+	handle(s, op(http.MethodPost, "/v1/images/{name}/check", "check-image", "Look at the image's tags now"), s.checkImage,
+		problem.ImageNotManaged, problem.TagNotFound, problem.RegistryAuth,
+		problem.RegistryLimited, problem.RegistryUnavailable, problem.RegistryAnswer)
 	warm := op(http.MethodPost, "/v1/images/{name}/warm", "warm-image", "Warm the newest digest now, whatever waits for a backoff; does not wait for the end")
 	warm.DefaultStatus = http.StatusAccepted
-	handle(s, warm, s.warmImage)
+	handle(s, warm, s.warmImage, problem.ImageNotManaged, problem.HostNotManaged, problem.HostNotSelected, problem.NoCurrent)
 }
+
+// maxBody bounds a submit, in bytes: one with a large environment is some 100 kB.
+const maxBody = 1 << 20
 
 func (s *Server) runRoutes() {
 	submit := op(http.MethodPost, "/v1/runs", "submit-run", "Execute a task on a warm, pinned image")
 	submit.DefaultStatus = http.StatusCreated
 	submit.MaxBodyBytes = maxBody
-	handle(s, submit, s.submitRun)
+	handle(s, submit, s.submitRun,
+		problem.ImageNotManaged, problem.DigestNotManaged, problem.NoCurrent, problem.ImageNotWarm, problem.QueueFull, problem.Stopping)
 	handle(s, op(http.MethodGet, "/v1/runs", "list-runs", "List runs, newest first"), s.listRuns)
-	handle(s, op(http.MethodGet, "/v1/runs/{id}", "get-run", "Show one run"), s.getRun)
-	handle(s, op(http.MethodGet, "/v1/runs/{id}/wait", "wait-run", "Show one run once it has ended, or as it is after the timeout"), s.waitRun)
+	handle(s, op(http.MethodGet, "/v1/runs/{id}", "get-run", "Show one run"), s.getRun, problem.RunNotFound)
+	handle(s, op(http.MethodGet, "/v1/runs/{id}/wait", "wait-run", "Show one run once it has ended, or as it is after the timeout"), s.waitRun, problem.RunNotFound, problem.Stopping)
 	cancel := op(http.MethodPost, "/v1/runs/{id}/cancel", "cancel-run", "Stop a run: stop signal, grace, kill; returns at once")
 	cancel.DefaultStatus = http.StatusAccepted
-	handle(s, cancel, s.cancelRun)
-	logs := op(http.MethodGet, "/v1/runs/{id}/logs", "get-logs", "Read the log of a run, a JSON object (LogLine) on each line")
-	logs.Responses = map[string]*huma.Response{"200": {
-		Description: "The lines behind `after`. With follow=true the answer ends when the run's log does.",
-		Content: map[string]*huma.MediaType{"application/x-ndjson": {
-			Schema: s.api.OpenAPI().Components.Schemas.Schema(typeOf[api.LogLine](), true, "LogLine"),
-		}},
-	}}
-	handle(s, logs, s.readLogs)
+	handle(s, cancel, s.cancelRun, problem.RunNotFound)
+	s.logRoute()
 }
 
 func op(method, path, id, summary string) huma.Operation {
 	return huma.Operation{Method: method, Path: path, OperationID: id, Summary: summary}
 }
 
-// handle registers a handler whose errors become problems.
-func handle[I, O any](s *Server, o huma.Operation, fn func(context.Context, *I) (*O, error)) {
+// handle registers a handler. Its errors become problems; codes are those that
+// its callers should expect.
+func handle[I, O any](s *Server, o huma.Operation, fn func(context.Context, *I) (*O, error), codes ...problem.Code) {
+	s.describe(&o, codes)
 	huma.Register(s.api, o, func(ctx context.Context, in *I) (*O, error) {
 		out, err := fn(ctx, in)
-		if err != nil {
-			err = failure(err)
-			if a, ok := err.(*answer); ok && a.Status == http.StatusInternalServerError { //nolint:errorlint // failure made it
-				s.opts.Logger.Error("request failed", "operation", o.OperationID, "error", a.Detail)
-			}
-			return nil, err
+		if err == nil {
+			return out, nil
 		}
-		return out, nil
+		a := failure(err)
+		if a.Status == http.StatusInternalServerError && ctx.Err() == nil {
+			s.opts.Logger.Error("request failed", "operation", o.OperationID, "error", a.Detail)
+		}
+		return nil, a
 	})
 }
 
@@ -121,10 +121,14 @@ func (s *Server) checkImage(ctx context.Context, in *ImageName) (*reply[api.Chec
 
 func (s *Server) warmImage(_ context.Context, in *struct {
 	ImageName
-	Body api.WarmRequest
+	Body *api.WarmRequest // nil: no body, which asks for all hosts
 },
 ) (*reply[api.WarmResult], error) {
-	pin, err := s.opts.Images.Rewarm(in.Name, in.Body.Hosts)
+	var hosts []string
+	if in.Body != nil {
+		hosts = in.Body.Hosts
+	}
+	pin, err := s.opts.Images.Rewarm(in.Name, hosts)
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +148,7 @@ func (s *Server) submitRun(ctx context.Context, in *reply[api.SubmitRun]) (*repl
 }
 
 func (s *Server) listRuns(ctx context.Context, in *struct {
-	Limit int `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+	Limit int `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many at most."`
 },
 ) (*reply[api.Runs], error) {
 	runs, err := s.opts.Runs.List(ctx, in.Limit)
@@ -186,42 +190,4 @@ func (s *Server) cancelRun(ctx context.Context, in *RunID) (*reply[api.Run], err
 		return nil, err
 	}
 	return &reply[api.Run]{runOf(run)}, nil
-}
-
-type logsInput struct {
-	RunID
-	After  int64 `query:"after" minimum:"0" doc:"Number of the last line that the reader has."`
-	Follow bool  `query:"follow" doc:"Go on until the run's log ends."`
-}
-
-func (s *Server) readLogs(ctx context.Context, in *logsInput) (*huma.StreamResponse, error) {
-	if _, err := s.opts.Runs.Get(ctx, in.ID); err != nil {
-		return nil, err
-	}
-	return &huma.StreamResponse{Body: func(hc huma.Context) {
-		hc.SetHeader("Content-Type", "application/x-ndjson")
-		hc.SetHeader("X-Accel-Buffering", "no")
-		if err := s.streamLogs(hc, in); err != nil && hc.Context().Err() == nil {
-			s.opts.Logger.Warn("log stream broken", "run", in.ID, "error", err)
-			// The reader must not take what it got for the whole: a stream
-			// that is cut off is the only way left to say so.
-			panic(http.ErrAbortHandler)
-		}
-	}}, nil
-}
-
-func (s *Server) streamLogs(hc huma.Context, in *logsInput) error {
-	out := json.NewEncoder(hc.BodyWriter())
-	flush := func() {}
-	if f, ok := hc.BodyWriter().(http.Flusher); ok {
-		flush = f.Flush
-	}
-	flush() // the headers: the reader knows that it is connected
-	return s.opts.Runs.Logs(hc.Context(), in.ID, in.After, in.Follow, func(e entry) error {
-		if err := out.Encode(lineOf(e)); err != nil {
-			return fmt.Errorf("write to the reader: %w", err)
-		}
-		flush()
-		return nil
-	})
 }

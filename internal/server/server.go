@@ -1,6 +1,9 @@
 // Package server is the HTTP API: it reads requests, asks the domain, and
 // writes answers and problems in the shapes of package api. The OpenAPI document
-// is made from the same code that serves, at /openapi.json.
+// is made from the same code that serves, at /openapi.json and /openapi.yaml.
+//
+// Whatever goes wrong is answered by a problem with a code, also where net/http
+// or huma refuse a request by themselves.
 package server
 
 import (
@@ -54,24 +57,18 @@ type Server struct {
 	api  huma.API
 }
 
-// maxBody bounds a request: a submit with a large environment is some 100 kB.
-const maxBody = 1 << 20
-
 // New makes a Server. It does not listen yet.
 func New(o Options) *Server {
-	setProblemShape()
-	s := &Server{opts: o}
+	setGlobals()
 	mux := http.NewServeMux()
-	config := huma.DefaultConfig("Prewarm", o.Version)
-	config.Info.Description = "Keeps container images warm on a fleet of Docker hosts and runs tasks only on warm, digest-pinned images."
-	config.CreateHooks = nil // no $schema link in every answer
-	config.DocsPath = ""     // the page would load scripts from elsewhere
-	config.SchemasPath = ""
-	config.RejectUnknownQueryParameters = true
-	s.api = humago.New(mux, config)
+	s := &Server{opts: o, api: humago.New(mux, apiConfig())}
+	s.enumerateCodes()
 	s.routes()
+	s.openAnswers()
+	s.serveDocument(mux)
+	mux.HandleFunc("/", noRoute(mux))
 	s.http = http.Server{
-		Handler: mux,
+		Handler: guard(onlyClean(mux)),
 		// No write timeout: logs are followed for hours.
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
@@ -80,9 +77,6 @@ func New(o Options) *Server {
 	}
 	return s
 }
-
-// OpenAPI is the document that describes the API, as YAML.
-func (s *Server) OpenAPI() ([]byte, error) { return s.api.OpenAPI().YAML() }
 
 // Serve answers requests on l until ctx ends, then lets those under way finish
 // for a moment. It returns nil after an orderly end.

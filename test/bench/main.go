@@ -45,6 +45,8 @@ type benchmark struct {
 func benchmarks() []benchmark {
 	return []benchmark{
 		{name: "run", hosts: 1, run: benchRun},
+		{name: "first-line", hosts: 1, run: benchFirstLine},
+		{name: "warm", hosts: 3, run: benchWarm},
 	}
 }
 

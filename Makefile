@@ -1,0 +1,99 @@
+# make help lists what there is. CONTRIBUTING.md says when to use what.
+
+GOLANGCI_LINT_VERSION := v2.15.0
+GOVULNCHECK_VERSION   := v1.8.0
+
+# How long each fuzz target runs.
+FUZZTIME ?= 10s
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+
+# Tools are kept outside of the tree, by version: a clean clone finds them again.
+TOOLS         := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/prewarm-tools
+GOLANGCI_LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
+GOVULNCHECK   := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)/govulncheck
+
+# The packages that have tests, or benchmarks, of a kind: found, so that a new
+# one is never forgotten.
+packages_with = $(sort $(dir $(shell grep -rlE $(1) --include='*_test.go' .)))
+
+.DEFAULT_GOAL := help
+.PHONY: help build setup unit race e2e test test-all lint fmt vet modules vuln fuzz benchmarks bench demo generate generated clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+## Building and trying
+
+build: ## build bin/prewarm
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/prewarm ./cmd/prewarm
+
+demo: setup ## show the whole job on three real Docker hosts (root)
+	go run ./test/demo
+
+bench: setup ## measure against docker run and docker pull (root)
+	go run ./test/bench
+
+## Testing
+
+setup: ## install what the tests need from Debian's packages (root)
+	sh tools/setup.sh
+	sh test/setup.sh
+
+unit: ## test without engines, quickly
+	go test ./...
+
+race: ## test without engines, with the race detector
+	go test -race -timeout 10m ./...
+
+# One package at a time: each starts engines of its own, and an engine that has
+# to share its cores with two others is slow enough to fail a test.
+e2e: ## test on real engines, with the race detector (root, after setup)
+	go test -race -tags e2e -p 1 -count 1 -timeout 20m $(call packages_with,'^//go:build e2e$$')
+
+# race runs what unit runs.
+test: setup race e2e ## all tests, from nothing on a bare Debian machine with Go (root)
+
+test-all: modules generated vet lint benchmarks fuzz vuln ## the rest of what CI asks of a change
+
+vet: ## look for what compiles and is wrong, in tagged files too
+	go vet ./...
+	go vet -tags e2e ./...
+
+lint: $(GOLANGCI_LINT) ## check style, format and import arrows
+	$(GOLANGCI_LINT) run
+
+fmt: $(GOLANGCI_LINT) ## format the code
+	$(GOLANGCI_LINT) fmt
+
+modules: ## check that go.mod and go.sum are what the code needs
+	go mod tidy -diff
+	go mod verify
+
+vuln: $(GOVULNCHECK) ## look for known vulnerabilities in what the code calls
+	go run ./tools/vulncheck -tool $(GOVULNCHECK) ./...
+
+fuzz: ## run each fuzz target for FUZZTIME
+	sh tools/fuzz.sh $(FUZZTIME)
+
+benchmarks: ## run each Go benchmark once, to see that it works
+	go test -run '^$$' -bench . -benchtime 1x $(call packages_with,'^func Benchmark')
+
+## Generated files
+
+generate: ## make the generated files anew
+	go test ./internal/server -run TestOpenAPI -update
+
+generated: ## fail if generate would change something
+	sh tools/generated.sh
+
+## Housekeeping
+
+clean: ## remove what was built
+	rm -rf bin
+
+$(GOLANGCI_LINT):
+	GOBIN=$(@D) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+
+$(GOVULNCHECK):
+	GOBIN=$(@D) go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)

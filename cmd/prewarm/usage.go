@@ -1,0 +1,106 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/prewarm/prewarm/internal/problem"
+)
+
+// misused is the error of a command line that can't be understood.
+func misused(cmd *cobra.Command, message string) error {
+	return &codeError{code: exitUsage, err: problem.New(problem.InvalidRequest, message, "see "+cmd.CommandPath()+" --help")}
+}
+
+// group makes a command that only holds verbs: alone it prints its help, and a
+// word that is none of them gets the nearest one.
+func group(cmd *cobra.Command, verbs ...*cobra.Command) *cobra.Command {
+	cmd.AddCommand(verbs...)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		return misused(cmd, fmt.Sprintf("%s has no verb %q%s", cmd.CommandPath(), args[0], meant(args[0], verbNames(cmd))))
+	}
+	return cmd
+}
+
+func verbNames(cmd *cobra.Command) []string {
+	var names []string
+	for _, verb := range cmd.Commands() {
+		names = append(names, verb.Name())
+	}
+	return names
+}
+
+// typos is how many letters a word may be off and still be taken for another:
+// two, for two letters that changed places count as two.
+const typos = 2
+
+// meant suggests what a word may have been meant to be, or nothing.
+func meant(word string, candidates []string) string {
+	near := problem.Nearest(word, candidates, typos)
+	for _, c := range candidates {
+		if strings.HasPrefix(c, word) {
+			near = append(near, c)
+		}
+	}
+	if len(near) == 0 {
+		return ""
+	}
+	return "; did you mean " + near[0] + "?"
+}
+
+// flagError tells a flag that isn't there, or has a value that it can't have.
+func flagError(cmd *cobra.Command, err error) error {
+	message := err.Error()
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) && len(unknown.GetSpecifiedName()) > 1 {
+		message += meant("--"+unknown.GetSpecifiedName(), flagNames(cmd))
+	}
+	return misused(cmd, message)
+}
+
+func flagNames(cmd *cobra.Command) []string {
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
+	return names
+}
+
+// noArgs wants no argument.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return misused(cmd, fmt.Sprintf("%s takes no argument, and got %q", cmd.CommandPath(), args[0]))
+}
+
+// oneImage wants one argument, the image.
+func oneImage(cmd *cobra.Command, args []string) error {
+	switch len(args) {
+	case 1:
+		return nil
+	case 0:
+		return misused(cmd, "name the image: "+cmd.CommandPath()+" IMAGE")
+	default:
+		return misused(cmd, fmt.Sprintf("%s takes one image, and got %q too", cmd.CommandPath(), args[1]))
+	}
+}
+
+// remote makes a verb that asks the server, and wants to know where it is.
+func (c *cli) remote(cmd *cobra.Command) *cobra.Command {
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		u, err := url.Parse(c.server)
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			return misused(cmd, fmt.Sprintf("the server's address %q is no URL: write it as %s", c.server, defaultServer))
+		}
+		return nil
+	}
+	return cmd
+}

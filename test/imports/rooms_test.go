@@ -1,0 +1,77 @@
+package imports
+
+// A room is a package of ours with what it may import of ours.
+type room struct {
+	// floor counts from the top of the drawing: an import goes down, never up
+	// or sideways.
+	floor int
+	may   []string
+	why   string
+}
+
+const domainRule = "the domain declares interfaces for what it needs of the outside; it imports no adapter, no configuration and no sibling"
+
+const adapterRule = "an adapter knows one outside thing and the domain that it serves, and no other adapter"
+
+const fakeRule = "a fake stands beside the adapter that it stands in for, and offers the same words of the domain"
+
+// rooms are all packages of the program. Those below test/ have no rule: what
+// holds for them is that no room imports them.
+var rooms = map[string]room{
+	"cmd/prewarm": {
+		floor: 0, may: []string{"config", "internal/api", "internal/app", "internal/problem"},
+		why: "a verb reads flags and asks the server through internal/api; only serve builds one, by internal/app",
+	},
+	"internal/app": {
+		floor: 1, may: []string{
+			"config", "internal/docker", "internal/problem", "internal/schedule", "internal/server",
+			"internal/store", "registry", "runner", "warmer",
+		},
+		why: "the composition root knows all rooms, and no room knows it but the command line",
+	},
+	"config": {
+		floor: 2, may: []string{"internal/problem", "internal/schedule", "registry"},
+		why: "config parses values of the leaves and knows nothing of what is done with them",
+	},
+	"internal/docker": {
+		floor: 2, may: []string{"internal/problem", "registry", "runner", "warmer"}, why: adapterRule,
+	},
+	"internal/docker/dockertest": {
+		floor: 2, may: []string{"internal/problem", "registry", "runner", "warmer"}, why: fakeRule,
+	},
+	"internal/server": {
+		floor: 2, may: []string{"internal/api", "internal/problem", "registry", "runner", "warmer"}, why: adapterRule,
+	},
+	"internal/store": {
+		floor: 2, may: []string{"internal/problem", "registry", "runner", "warmer"}, why: adapterRule,
+	},
+	"runner": {
+		floor: 3, may: []string{"internal/problem", "registry"}, why: domainRule,
+	},
+	"warmer": {
+		floor: 3, may: []string{"internal/problem", "registry"}, why: domainRule,
+	},
+	"registry": {
+		floor: 4, may: []string{"internal/problem"},
+		why: "registry is a leaf: everybody uses its Ref and Pin, so it can use nobody",
+	},
+	"internal/schedule": {
+		floor: 4,
+		why:   "internal/schedule is a leaf: it reads cron lines and knows nothing of what they are for",
+	},
+	"internal/api": {
+		floor: 5, may: []string{"internal/problem"},
+		why: "internal/api is the wire, which both ends share; it knows neither the domain behind it nor the command line before it",
+	},
+	"internal/problem": {
+		floor: 6,
+		why:   "internal/problem is below everything and imports nothing of ours",
+	},
+	"tools/vulncheck": {
+		floor: 0,
+		why:   "a tool of the house is no part of the program and uses none of it",
+	},
+}
+
+// testHelpers are what the tests of every room may import besides.
+var testHelpers = []string{"internal/docker/dockertest", "test/fleet", "test/prewarmtest"}
