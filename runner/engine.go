@@ -93,4 +93,7 @@ type Exit struct {
 	Started   time.Time // the engine's clock
 	Finished  time.Time // the engine's clock
 	Detail    string    // what the engine says beside it, if anything
+	// Unwitnessed tells that the engine was restarted since Wait was called, or
+	// may have been: it ends its containers then, and their codes are its doing.
+	Unwitnessed bool
 }

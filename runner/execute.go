@@ -110,11 +110,12 @@ func (r *Runner) attend(ctx context.Context, l *live, h *host) {
 	stopped := r.stopOnCancel(ctx, l, h, id)
 	follow := r.follow(ctx, l, h, id)
 	exit, err := h.Engine.Wait(ctx, id)
+	if err == nil {
+		// At once: an engine that stopped could be back while we read the log.
+		err = believable(exit, h.Engine.Confirm(ctx))
+	}
 	stopSent := stopped()
 	gaps := follow.finish(ctx) // reads what is left
-	if err == nil {
-		err = confirmed(h.Engine.Confirm(ctx))
-	}
 	switch {
 	case ctx.Err() != nil:
 		return // we are stopping; the next start says what became of it
@@ -130,15 +131,18 @@ func (r *Runner) attend(ctx context.Context, l *live, h *host) {
 	}
 }
 
-// confirmed explains a failed sign of life. An engine that is being stopped
-// kills its containers and tells of ends that were none: so there is no
-// outcome without one.
-func confirmed(err error) error {
-	if err == nil {
-		return nil
+// believable tells why an exit proves nothing, if so. An engine that is being
+// stopped ends its containers and tells of ends that were not theirs: so there
+// is no outcome without a sign of life, nor across a restart.
+func believable(exit Exit, confirmed error) error {
+	const mend = "look at the engine's own log"
+	switch {
+	case confirmed != nil:
+		return problem.Wrap(problem.HostUnreachable, confirmed, "the engine stopped answering as the container ended, so its exit code proves nothing", mend)
+	case exit.Unwitnessed:
+		return problem.New(problem.EngineRestarted, "the engine was out of sight and may have been restarted while the container ran, so its exit code proves nothing", mend)
 	}
-	return problem.Wrap(problem.HostUnreachable, err,
-		"the engine stopped answering as the container ended, so its exit code proves nothing", "look at the engine's own log")
+	return nil
 }
 
 // outcome says how a container's exit ends its run.

@@ -331,6 +331,33 @@ func TestAStoppingEngineIsNotBelieved(t *testing.T) {
 	})
 }
 
+// A killed engine ends its containers when it comes back, and calls it an exit.
+func TestARestartedEngineIsNotBelieved(t *testing.T) {
+	t.Parallel()
+	inTime(t, func(s *scene) {
+		run := s.submit(0, "sleep", "1h")
+		s.settle(time.Second)
+		for _, h := range s.hosts {
+			h.Restart()
+		}
+		if ended := s.expectEnd(run.ID, runner.Interrupted, problem.EngineRestarted); ended.Exited {
+			t.Errorf("recorded an exit code: %+v", ended)
+		}
+	})
+}
+
+func TestAContainerThatSomebodyRemoved(t *testing.T) {
+	t.Parallel()
+	inTime(t, func(s *scene) {
+		run := s.submit(0, "sleep", "1h")
+		s.settle(time.Second)
+		for _, h := range s.hosts {
+			h.Wipe()
+		}
+		s.expectEnd(run.ID, runner.Interrupted, problem.ContainerLost)
+	})
+}
+
 func TestACutConnectionLosesNeitherLinesNorOutcome(t *testing.T) {
 	t.Parallel()
 	inTime(t, func(s *scene) {

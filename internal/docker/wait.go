@@ -34,18 +34,26 @@ var errNotEnded = errors.New("the container runs")
 // way: it waits, and when that breaks looks, and waits again. Only its context,
 // a container that is gone or one that was never started end it without an
 // Exit. What it returns is the engine's word; Confirm tells whether that engine
-// is being stopped, in which case it lies.
+// is being stopped, in which case it lies; Exit.Unwitnessed tells whether it may
+// have been restarted meanwhile, in which case the exit may be its own doing.
 func (h *Host) Wait(ctx context.Context, id string) (runner.Exit, error) {
 	pause := waitPause
-	for {
+	// The container runs by now, so this look delays nobody.
+	life := h.life(ctx)
+	for rounds := 1; ; rounds++ {
 		waitErr := h.waitOnce(ctx, id)
 		exit, err := h.exit(ctx, id)
 		switch {
 		case err == nil:
+			// One wait that came back was held by one life of the engine.
+			exit.Unwitnessed = rounds > 1 && (life == "" || h.life(ctx) != life)
 			return exit, nil
 		case ctx.Err() != nil:
 			return runner.Exit{}, h.gaveUp(ctx, "wait for container "+short(id))
-		case errdefs.IsNotFound(err), problem.CodeOf(err) == problem.StartFailed:
+		case errdefs.IsNotFound(err):
+			return runner.Exit{}, problem.Wrap(problem.ContainerLost, err,
+				fmt.Sprintf("wait for container %s on host %s: somebody removed it", short(id), h.name), "find out who removes containers there")
+		case problem.CodeOf(err) == problem.StartFailed:
 			return runner.Exit{}, err
 		case errors.Is(err, errNotEnded) && errors.Is(waitErr, context.DeadlineExceeded):
 			pause = waitPause // the regular look

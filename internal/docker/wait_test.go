@@ -20,6 +20,7 @@ func TestWaitGoesOn(t *testing.T) {
 	ended := reply(http.StatusOK, `{"StatusCode":0}`)
 	e := newEngine(t)
 	e.on("POST /containers/c1/wait", sequence(hangUp, fault(500, "busy"), reply(http.StatusOK, `{"Stat`), reply(http.StatusOK, "504 from a proxy"), ended))
+	e.on("GET /networks/bridge", reply(http.StatusOK, `{"Id":"life1"}`))
 	running := inspected(config1, stateRunning, ourLabels)
 	e.on("GET /containers/c1/json", sequence(running, fault(500, "busy"), running, running, inspected(config1, stateExited, ourLabels)))
 	got, err := e.host().Wait(t.Context(), "c1")
@@ -30,6 +31,38 @@ func TestWaitGoesOn(t *testing.T) {
 	}
 	if n := e.count("POST /containers/c1/wait"); n != 5 {
 		t.Errorf("waited %d times, want 5", n)
+	}
+}
+
+// TestWaitAcrossARestart: what ended while the engine was restarted, or may have
+// been, was not witnessed.
+func TestWaitAcrossARestart(t *testing.T) {
+	t.Parallel()
+	life := func(id string) http.HandlerFunc { return reply(http.StatusOK, `{"Id":"`+id+`"}`) }
+	ended := reply(http.StatusOK, `{"StatusCode":0}`)
+	for _, c := range []struct {
+		name  string
+		waits http.HandlerFunc
+		lives http.HandlerFunc
+		want  bool
+	}{
+		{"one wait", ended, life("a"), false},
+		{"a broken wait in one life", sequence(hangUp, ended), life("a"), false},
+		{"a restart", sequence(hangUp, ended), sequence(life("a"), life("b")), true},
+		{"no network to tell by", sequence(hangUp, ended), fault(404, "no such network"), true},
+	} {
+		e := newEngine(t)
+		e.on("POST /containers/c1/wait", c.waits)
+		e.on("GET /networks/bridge", c.lives)
+		looks := sequence(inspected(config1, stateRunning, ourLabels), inspected(config1, stateExited, ourLabels))
+		if c.name == "one wait" {
+			looks = inspected(config1, stateExited, ourLabels)
+		}
+		e.on("GET /containers/c1/json", looks)
+		exit, err := e.host().Wait(t.Context(), "c1")
+		if err != nil || exit.Unwitnessed != c.want {
+			t.Errorf("%s: Wait = %+v, %v; want Unwitnessed %v", c.name, exit, err, c.want)
+		}
 	}
 }
 
@@ -44,7 +77,7 @@ func TestWaitBelievesTheLook(t *testing.T) {
 	}{
 		{"never started", inspected(config1, stateCreated, ourLabels), problem.StartFailed},
 		{"could not be started", inspected(config1, stateFailed, ourLabels), problem.StartFailed},
-		{"gone", fault(404, "no such container"), problem.EngineAPI},
+		{"gone", fault(404, "no such container"), problem.ContainerLost},
 	} {
 		e := newEngine(t)
 		e.on("POST /containers/c1/wait", reply(http.StatusOK, `{"StatusCode":0}`))

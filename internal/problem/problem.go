@@ -35,6 +35,8 @@ const (
 	PlatformMissing     Code = "platform_missing"     // the image has nothing for the host's platform
 	HostUnreachable     Code = "host_unreachable"     // the engine does not answer
 	EngineAPI           Code = "engine_api"           // the engine answered with an error
+	EngineRestarted     Code = "engine_restarted"     // the engine was restarted under a run
+	ContainerLost       Code = "container_lost"       // the container is gone
 	ImageLost           Code = "image_lost"           // the image went away between its check and its use
 	NoSpace             Code = "no_space"             // the host's disk is full
 	PullStalled         Code = "pull_stalled"         // a pull made no progress

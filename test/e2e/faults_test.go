@@ -79,6 +79,19 @@ func TestEnginesAndNetworksThatFail(t *testing.T) {
 			t.Errorf("%v, %d lines:\n%s", err, len(lines), strings.Join(lines, "\n"))
 		}
 	})
+	t.Run("an engine that was killed under a run is not believed when back", func(t *testing.T) {
+		run := b.running("sleep", "1h")
+		if err := b.host(f, run.Host).Kill(); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.host(f, run.Host).Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if ended := b.ended(run.ID); ended.State != "interrupted" || ended.ExitCode != nil {
+			t.Errorf("recorded %+v", ended)
+		}
+		b.awaitState(run.Host, "warm")
+	})
 	t.Run("a host that lost power comes back warm", func(t *testing.T) {
 		h := f.Hosts[0]
 		if err := h.Kill(); err != nil {

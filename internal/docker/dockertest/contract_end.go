@@ -66,7 +66,7 @@ func waitCancelled(b *bench) {
 
 func waitForNothing(b *bench) {
 	_, err := b.Engine.Wait(b.ctx, "nosuchcontainer")
-	b.wantCode("Wait for a container that is gone", err, problem.EngineAPI)
+	b.wantCode("Wait for a container that is gone", err, problem.ContainerLost)
 }
 
 func stopGraceful(b *bench) {

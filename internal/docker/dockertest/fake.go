@@ -105,6 +105,19 @@ func (f *Fake) SetStopping(stopping bool) {
 	f.change(func() { f.stopping = stopping })
 }
 
+// Restart ends every container that runs, as an engine does that is killed and
+// comes back.
+func (f *Fake) Restart() {
+	f.change(func() {
+		for _, b := range f.containers {
+			if b.running() {
+				b.end(exitKilled)
+				b.exit.Unwitnessed = true
+			}
+		}
+	})
+}
+
 // Wipe replaces the engine by an empty one: images, containers and the marker
 // are gone. What is published stays.
 func (f *Fake) Wipe() {

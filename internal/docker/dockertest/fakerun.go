@@ -107,17 +107,19 @@ func (f *Fake) launch(b *box, program Program, args []string) {
 
 // end records how a container ended, once: a killed program may still return.
 func (f *Fake) end(b *box, code int) {
-	f.change(func() {
-		if b.ended {
-			return
-		}
-		b.process.out.close()
-		b.process.err.close()
-		b.exit.Code, b.exit.Finished = code, time.Now()
-		b.exit.OOMKilled = b.process.oom
-		b.ended = true
-		b.kill()
-	})
+	f.change(func() { b.end(code) })
+}
+
+func (b *box) end(code int) {
+	if b.ended {
+		return
+	}
+	b.process.out.close()
+	b.process.err.close()
+	b.exit.Code, b.exit.Finished = code, time.Now()
+	b.exit.OOMKilled = b.process.oom
+	b.ended = true
+	b.kill()
 }
 
 // find gives a container. The caller holds the lock.
@@ -127,7 +129,7 @@ func (f *Fake) find(ctx context.Context, what, id string) (*box, error) {
 	}
 	b := f.containers[id]
 	if b == nil {
-		return nil, f.refuse(problem.EngineAPI, what, "no such container")
+		return nil, f.refuse(problem.ContainerLost, what, "no such container")
 	}
 	return b, nil
 }
@@ -183,7 +185,7 @@ func (f *Fake) Stop(ctx context.Context, id string, grace time.Duration) error {
 	}
 	f.mu.Unlock()
 	switch {
-	case b == nil && problem.CodeOf(err) == problem.EngineAPI:
+	case b == nil && problem.CodeOf(err) == problem.ContainerLost:
 		return nil
 	case err != nil:
 		return err
@@ -208,7 +210,7 @@ func (f *Fake) Remove(ctx context.Context, id string) error {
 	defer f.mu.Unlock()
 	b, err := f.find(ctx, what, id)
 	switch {
-	case b == nil && problem.CodeOf(err) == problem.EngineAPI:
+	case b == nil && problem.CodeOf(err) == problem.ContainerLost:
 		return nil
 	case err != nil:
 		return err

@@ -125,7 +125,7 @@ func TestWipeTakesContainers(t *testing.T) {
 		f, id := started(t, "stubborn")
 		time.AfterFunc(time.Second, f.Wipe)
 		_, err := f.Wait(t.Context(), id)
-		wantCode(t, "Wait", err, problem.EngineAPI)
+		wantCode(t, "Wait", err, problem.ContainerLost)
 		if owned, err := f.Owned(t.Context()); err != nil || len(owned) != 0 {
 			t.Errorf("Owned = %v, %v", owned, err)
 		}
