@@ -2,6 +2,7 @@ package warmer
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"time"
@@ -82,7 +83,7 @@ func (w *Warmer) probe(ctx context.Context, h *host) {
 	ctx, cancel := context.WithTimeout(ctx, w.opts.ProbeTimeout)
 	defer cancel()
 	engine, err := h.Host.Probe(ctx)
-	if ctx.Err() != nil && context.Cause(ctx) == context.Canceled {
+	if errors.Is(ctx.Err(), context.Canceled) {
 		return // we are stopping, the host is not to blame
 	}
 	if err == nil {
@@ -129,7 +130,8 @@ func (w *Warmer) logContact(name string, contact Contact, engine Engine, err err
 	if contact == Duplicate {
 		level = slog.LevelError
 	}
-	w.log.Log(context.Background(), level, "host "+string(contact), "host", name, "engine", engine.Version, "api", engine.APIVersion, "store", engine.ImageStore, "platform", engine.Platform)
+	w.log.Log(context.Background(), level, "host "+string(contact), "host", name,
+		"engine", engine.Version, "api", engine.APIVersion, "store", engine.ImageStore, "platform", engine.Platform)
 }
 
 // markDuplicates refuses entries that turned out to reach one engine: counting

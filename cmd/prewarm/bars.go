@@ -22,10 +22,13 @@ type bars struct {
 type bar struct {
 	*mpb.Bar
 	label atomic.Pointer[string]
+	warm  bool
 }
 
-func newBars(w io.Writer) *bars {
-	return &bars{all: mpb.New(mpb.WithOutput(w), mpb.WithWidth(40), mpb.WithRefreshRate(100*time.Millisecond)), byHost: make(map[string]*bar)}
+// newBars draws on w. More options are for tests, whose w is no terminal.
+func newBars(w io.Writer, more ...mpb.ContainerOption) *bars {
+	options := append([]mpb.ContainerOption{mpb.WithOutput(w), mpb.WithRefreshRate(100 * time.Millisecond)}, more...)
+	return &bars{all: mpb.New(options...), byHost: make(map[string]*bar)}
 }
 
 func (b *bars) show(hosts []api.HostCopy) {
@@ -38,26 +41,31 @@ func (b *bars) show(hosts []api.HostCopy) {
 	}
 }
 
+// barWidth is that of the bar alone, in characters: on a terminal of 80 it
+// leaves room for a host's name and for what is said behind it.
+const barWidth = 24
+
 func (b *bars) add(host string) *bar {
 	added := &bar{}
 	added.label.Store(new(string))
 	added.Bar = b.all.New(0, mpb.BarStyle().Lbound("▕").Filler("█").Tip("█").Padding("░").Rbound("▏"),
+		mpb.BarWidth(barWidth),
 		mpb.PrependDecorators(decor.Name(host, decor.WCSyncSpaceR)),
 		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return *added.label.Load() })))
 	b.byHost[host] = added
 	return added
 }
 
+// update shows where a copy is now. No bar is ended before all are: a host that
+// failed may be tried again while others are pulling.
 func (b *bar) update(h api.HostCopy) {
 	label := describe(h)
 	b.label.Store(&label)
+	b.warm = h.State == "warm"
 	switch {
-	case h.State == "warm":
-		b.SetTotal(max(b.Current(), 1), false)
-		b.SetCurrent(max(b.Current(), 1))
-		b.SetTotal(-1, true)
-	case !underWay(h):
-		b.Abort(false)
+	case b.warm:
+		b.SetTotal(1, false)
+		b.SetCurrent(1)
 	case h.Progress != nil && h.Progress.TotalBytes > 0:
 		b.SetTotal(h.Progress.TotalBytes, false)
 		b.SetCurrent(min(h.Progress.Bytes, h.Progress.TotalBytes-1)) // full means warm, and extraction takes most of the time
@@ -66,19 +74,19 @@ func (b *bar) update(h api.HostCopy) {
 
 func describe(h api.HostCopy) string {
 	p := h.Progress
-	switch {
-	case h.State == "pulling" && p != nil && p.Layers > 0:
+	if h.State == "pulling" && p != nil && p.Layers > 0 {
 		return fmt.Sprintf("%s of %s, %d of %d layers unpacked", size(p.Bytes), size(p.TotalBytes), p.LayersDone, p.Layers)
-	case h.Reason != "":
-		return h.State + ": " + h.Reason
-	default:
-		return h.State
 	}
+	return stateOf(h)
 }
 
 func (b *bars) end() {
 	for _, bar := range b.byHost {
-		bar.Abort(false) // one that is complete ignores it
+		if bar.warm {
+			bar.SetTotal(-1, true)
+		} else {
+			bar.Abort(false)
+		}
 	}
 	b.all.Wait()
 }

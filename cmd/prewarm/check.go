@@ -8,9 +8,14 @@ import (
 )
 
 func (c *cli) newCheck() *cobra.Command {
-	return c.imageArg(&cobra.Command{
+	return c.remote(&cobra.Command{
 		Use:   "check IMAGE",
 		Short: "Look at the image's tag in the registry now",
+		Long: "Asks the registry now what the image's tag points at. A new digest begins to be warmed, and goes\n" +
+			"live once it is warm; this verb does not wait for that, warm does.",
+		Example:           "  prewarm check node-jobs",
+		Args:              oneImage,
+		ValidArgsFunction: c.completeImage,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			found, err := c.client().Check(cmd.Context(), args[0])
 			if err != nil {

@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // readEnv joins environment files and single variables, the later ones
@@ -15,7 +17,7 @@ func readEnv(files, vars []string, lookup func(string) (string, bool)) ([]string
 	add := func(where, v string) error {
 		name, _, given := strings.Cut(v, "=")
 		if name == "" || strings.ContainsAny(name, " \t") {
-			return fmt.Errorf("%s: %q is no variable: write NAME=value or NAME", where, v)
+			return fmt.Errorf("%s: %q is no variable's name: write NAME=value or NAME", where, name)
 		}
 		if !given {
 			value, ok := lookup(name)
@@ -24,7 +26,10 @@ func readEnv(files, vars []string, lookup func(string) (string, bool)) ([]string
 			}
 			v = name + "=" + value
 		}
-		env = append(env, v)
+		if !utf8.ValidString(v) {
+			return fmt.Errorf("%s: the value of %s is not UTF-8", where, name) // JSON would carry another
+		}
+		env = append(slices.DeleteFunc(env, func(old string) bool { return strings.HasPrefix(old, name+"=") }), v)
 		return nil
 	}
 	for _, path := range files {
@@ -40,6 +45,13 @@ func readEnv(files, vars []string, lookup func(string) (string, bool)) ([]string
 	return env, nil
 }
 
+// maxEnvLine bounds a line of an environment file, in bytes: all of a request
+// may be that long.
+const maxEnvLine = 1 << 20
+
+// byteOrderMark is what some editors begin a file with.
+const byteOrderMark = "\ufeff"
+
 // eachLine passes the lines of an environment file that are neither empty nor
 // comments.
 func eachLine(path string, add func(where, v string) error) error {
@@ -49,8 +61,13 @@ func eachLine(path string, add func(where, v string) error) error {
 	}
 	defer f.Close()
 	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, maxEnvLine)
 	for n := 1; lines.Scan(); n++ {
-		line := strings.TrimLeft(lines.Text(), " \t")
+		line := lines.Text()
+		if n == 1 {
+			line = strings.TrimPrefix(line, byteOrderMark)
+		}
+		line = strings.TrimLeft(line, " \t")
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}

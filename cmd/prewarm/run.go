@@ -1,63 +1,82 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
-	"os/signal"
-	"syscall"
+	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/docker/go-units"
 	"github.com/spf13/cobra"
 
 	"github.com/prewarm/prewarm/internal/api"
-	"github.com/prewarm/prewarm/internal/problem"
 )
 
-// The exit codes of run that are not the container's.
+const verbRun = "run"
+
+// The exit codes of run that are not the container's. A signal adds 128 and its
+// number, as in a shell.
 const (
 	exitNothingRan = 125 // nothing was executed: safe to try again
 	exitUnknown    = 123 // it may have run: interrupted, or the server was lost
+	exitPipe       = 141 // whoever read the output went away: 128 and SIGPIPE
 )
 
 type runFlags struct {
-	env, envFiles                 []string
-	network, user, workdir, entry string
-	memory                        string
-	cpus                          float64
-	waitWarm                      time.Duration
+	env, envFiles          []string
+	network, user, workdir string
+	entrypoint             []string
+	memory                 string
+	cpus                   float64
+	waitWarm               time.Duration
 }
 
 func (c *cli) newRun() *cobra.Command {
 	var f runFlags
-	cmd := &cobra.Command{
-		Use:   "run IMAGE [flags] [-- COMMAND [ARG...]]",
+	cmd := c.remote(&cobra.Command{
+		Use:   verbRun + " IMAGE [flags] [-- COMMAND [ARG...]]",
 		Short: "Run a task on the image's current digest, where it is warm",
 		Long: "Runs a command in a new container on a host where the image's current digest is warm, prints\n" +
 			"its stdout and stderr as they come, and exits with its exit code. It never pulls.\n\n" +
-			"Exit codes of its own: 125 nothing was executed (safe to try again), 123 it may have run but\n" +
-			"its outcome is not known. SIGINT and SIGTERM cancel the run.",
-		Example:           "  prewarm run node-jobs -- node dist/import.js --day 2026-11-22",
-		Args:              usage(cobra.MinimumNArgs(1)),
+			"Exit codes of its own: 125 when nothing was executed (safe to try again), 123 when it may have\n" +
+			"run but its outcome is not known; the reason is on stderr.\n\n" +
+			"SIGTERM cancels the run and ends the program within a second, with 143. SIGINT (Ctrl-C) cancels\n" +
+			"it and prints on until its end, then 130; a second one ends the program at once. A run whose\n" +
+			"output nobody reads any more (prewarm run ... | head) is canceled as well, with 141.",
+		Example: "  prewarm run node-jobs -- node dist/import.js --day 2026-11-22\n" +
+			"  prewarm run node-jobs -e DAY=2026-11-22 -e TOKEN --memory 2g -- node dist/import.js\n" +
+			"  prewarm run node-jobs --wait-warm 10m -- node dist/import.js\n" +
+			"  prewarm run registry.example.com/etl/node-jobs:latest --entrypoint sh -- -c 'ls /srv | wc -l'",
+		Args:              runArgs,
 		ValidArgsFunction: c.completeImage,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.run(cmd, f, args[0], args[1:])
+			request, err := f.request(args[0], args[1:])
+			if err != nil {
+				return &codeError{code: exitNothingRan, err: err}
+			}
+			return c.run(cmd, request)
 		},
-	}
+	})
+	f.register(cmd)
+	return cmd
+}
+
+func (f *runFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringArrayVarP(&f.env, "env", "e", nil, "NAME=value, or NAME to pass on the caller's")
-	flags.StringArrayVar(&f.envFiles, "env-file", nil, "file of NAME=value lines")
-	flags.StringVar(&f.network, "network", "", "bridge, none, or the name of a network on the hosts")
-	flags.StringVarP(&f.user, "user", "u", "", "name or uid, with :group or :gid")
-	flags.StringVarP(&f.workdir, "workdir", "w", "", "working directory in the container")
-	flags.StringVar(&f.entry, "entrypoint", "", "replaces the image's entrypoint")
-	flags.StringVarP(&f.memory, "memory", "m", "", "memory limit, such as 1g")
+	flags.StringArrayVarP(&f.env, "env", "e", nil, "`NAME=value`, or NAME to pass on the caller's; may be repeated")
+	flags.StringArrayVar(&f.envFiles, "env-file", nil, "`file` of such lines; may be repeated")
+	flags.StringVar(&f.network, "network", "", "bridge, none, or the `name` of a network on the hosts")
+	flags.StringVarP(&f.user, "user", "u", "", "`name` or uid, with :group or :gid")
+	flags.StringVarP(&f.workdir, "workdir", "w", "", "working `directory` in the container")
+	flags.Func("entrypoint", "`program` in place of the image's entrypoint; empty: none", func(s string) error {
+		f.entrypoint = []string{s} // the engine, too, reads one empty word as none
+		return nil
+	})
+	flags.StringVarP(&f.memory, "memory", "m", "", "memory `limit`, such as 512m or 1g")
 	flags.Float64Var(&f.cpus, "cpus", 0, "limit of CPUs, such as 1.5")
 	flags.DurationVar(&f.waitWarm, "wait-warm", 0, "how long to wait for the image to be warm; refused at once when 0")
-	return cmd
+	_ = cmd.RegisterFlagCompletionFunc("network", cobra.FixedCompletions([]string{"bridge", "none"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
 // runArgs wants the command behind two dashes: flags may follow the image, so a
@@ -66,150 +85,45 @@ func runArgs(cmd *cobra.Command, args []string) error {
 	dash := cmd.ArgsLenAtDash()
 	switch {
 	case len(args) == 0 || dash == 0:
-		return errors.New("name the image to run")
+		return misused(cmd, "name the image to run: "+cmd.CommandPath()+" IMAGE -- COMMAND")
 	case dash > 1 || dash < 0 && len(args) > 1:
-		return fmt.Errorf("write two dashes before the command: %s %s -- %s", cmd.CommandPath(), args[0], args[1])
+		return misused(cmd, fmt.Sprintf("write two dashes before the command: %s %s -- %s", cmd.CommandPath(), args[0], args[1]))
 	}
 	return nil
 }
 
 func (f runFlags) request(image string, command []string) (api.SubmitRun, error) {
 	r := api.SubmitRun{
-		Image: image, Command: command, Network: f.network, User: f.user, Workdir: f.workdir,
+		Image: image, Command: command, Entrypoint: f.entrypoint, Network: f.network, User: f.user, Workdir: f.workdir,
 		CPUs: f.cpus, WaitWarm: api.Duration(f.waitWarm),
-	}
-	if f.entry != "" {
-		r.Entrypoint = []string{f.entry}
 	}
 	if f.memory != "" {
 		bytes, err := units.RAMInBytes(f.memory)
-		if err != nil {
+		if err != nil || bytes < 0 {
 			return r, fmt.Errorf("--memory %q: write it as 512m or 1g", f.memory)
 		}
 		r.Memory = bytes
 	}
+	if !(f.cpus >= 0) { // NaN, too, which JSON can't carry
+		return r, fmt.Errorf("--cpus %v: write it as 1.5", f.cpus)
+	}
+	if f.waitWarm < 0 {
+		return r, fmt.Errorf("--wait-warm %s: it can't be negative", f.waitWarm)
+	}
 	var err error
-	r.Env, err = readEnv(f.envFiles, f.env, os.LookupEnv)
-	return r, err
+	if r.Env, err = readEnv(f.envFiles, f.env, os.LookupEnv); err != nil {
+		return r, err
+	}
+	return r, checkText(r)
 }
 
-func (c *cli) run(cmd *cobra.Command, f runFlags, image string, command []string) error {
-	request, err := f.request(image, command)
-	if err != nil {
-		return &codeError{code: exitNothingRan, err: err}
-	}
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(signals)
-	submitted, err := c.client().Submit(cmd.Context(), request)
-	if err != nil {
-		return &codeError{code: submitCode(err), err: err}
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- c.follow(cmd, submitted.ID) }()
-	select {
-	case err := <-ended:
-		return err
-	case s := <-signals:
-		return c.cancel(cmd.Context(), submitted.ID, s, signals, ended)
-	}
-}
-
-// submitCode tells whether a failed submit may have been accepted all the same:
-// when the server answered, or was never reached, nothing was executed.
-func submitCode(err error) int {
-	if problem.CodeOf(err) == problem.ServerLost {
-		return exitUnknown
-	}
-	return exitNothingRan
-}
-
-// follow prints the log of a run to its end and gives its outcome.
-func (c *cli) follow(cmd *cobra.Command, id string) error {
-	print := c.linePrinter(cmd.OutOrStdout(), cmd.ErrOrStderr())
-	if err := c.client().Logs(cmd.Context(), id, 0, true, print); err != nil {
-		return lost(id, err)
-	}
-	run, err := c.client().Run(cmd.Context(), id)
-	if err != nil {
-		return lost(id, err)
-	}
-	if c.json() {
-		if err := printJSONLine(cmd.OutOrStdout(), map[string]any{"run": run}); err != nil {
-			return lost(id, err)
+// checkText refuses what is not UTF-8: JSON would carry other bytes than those
+// that were given, and the program would run with them.
+func checkText(r api.SubmitRun) error {
+	for i, arg := range slices.Concat(r.Entrypoint, r.Command) {
+		if !utf8.ValidString(arg) {
+			return fmt.Errorf("word %d of the command is not UTF-8: %q", i+1, arg)
 		}
 	}
-	return outcome(run)
-}
-
-func lost(id string, err error) error {
-	return &codeError{code: exitUnknown, err: fmt.Errorf("lost sight of run %s, which may go on: %w", id, err)}
-}
-
-// linePrinter writes each line to where the container wrote it, as it was.
-func (c *cli) linePrinter(stdout, stderr io.Writer) func(api.LogLine) error {
-	if c.json() {
-		return func(l api.LogLine) error { return printJSONLine(stdout, l) }
-	}
-	return func(l api.LogLine) error {
-		w := stdout
-		if l.Stream == "stderr" {
-			w = stderr
-		}
-		text := l.Text
-		if !l.Open {
-			text += "\n"
-		}
-		_, err := io.WriteString(w, text)
-		return err
-	}
-}
-
-// outcome is the exit code of an ended run, with the reason where there is more
-// to say than the container did.
-func outcome(run api.Run) error {
-	switch {
-	case run.State == "succeeded":
-		return nil
-	case run.ExitCode != nil && *run.ExitCode != 0:
-		coded := &codeError{code: *run.ExitCode}
-		if run.Detail != "" {
-			coded.err = errors.New(run.Detail)
-		}
-		return coded
-	case run.State == "refused":
-		return &codeError{code: exitNothingRan, err: errors.New(run.Detail)}
-	case run.State == "canceled" && run.ExitCode == nil:
-		return &codeError{code: exitNothingRan, err: fmt.Errorf("run %s was canceled before its container started", run.ID)}
-	case run.State == "canceled":
-		return &codeError{code: exitUnknown, err: fmt.Errorf("run %s was canceled", run.ID)}
-	case run.State == "interrupted":
-		return &codeError{code: exitUnknown, err: fmt.Errorf("run %s was interrupted: %s", run.ID, run.Detail)}
-	default:
-		return &codeError{code: exitUnknown, err: fmt.Errorf("the log of run %s ended while it is %s: is the server stopping?", run.ID, run.State)}
-	}
-}
-
-// cancelWithin bounds the cancel request: whoever sent the signal may kill us
-// some seconds later.
-const cancelWithin = 900 * time.Millisecond
-
-// cancel asks the server to stop the run, over a connection of its own. On
-// SIGTERM it does not wait for the end, which is the server's business then; on
-// SIGINT a person watches, so it prints on until the end or a second signal.
-func (c *cli) cancel(ctx context.Context, id string, s os.Signal, signals <-chan os.Signal, ended <-chan error) error {
-	ctx, stop := context.WithTimeout(ctx, cancelWithin)
-	defer stop()
-	code := 128 + int(s.(syscall.Signal))
-	if _, err := c.client().Cancel(ctx, id); err != nil {
-		return &codeError{code: code, err: fmt.Errorf("run %s was not canceled and may go on: %w", id, err)}
-	}
-	if s == os.Interrupt {
-		fmt.Fprintf(os.Stderr, "prewarm: canceling run %s; once more to stop watching\n", id)
-		select {
-		case <-signals:
-		case <-ended:
-		}
-	}
-	return &codeError{code: code}
+	return nil
 }

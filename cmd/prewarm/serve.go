@@ -26,12 +26,15 @@ func (c *cli) newServe() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Watch tags, keep images warm, run tasks, answer the API",
-		Args:  usage(cobra.NoArgs),
+		Long: "Runs the server. It works until SIGTERM or SIGINT; a second signal ends it at once. What it does\n" +
+			"is logged on stderr.",
+		Example: "  prewarm serve --config /etc/prewarm/prewarm.yaml",
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			// The second signal kills: NotifyContext lets go after the first.
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			logger, err := newLogger(format, level)
+			logger, err := newLogger(cmd, format, level)
 			if err != nil {
 				return err
 			}
@@ -53,17 +56,19 @@ func (c *cli) newServe() *cobra.Command {
 	configFlag(cmd, &path)
 	cmd.Flags().StringVar(&format, "log-format", "text", "text for people or json for programs; logs go to stderr")
 	cmd.Flags().TextVar(&level, "log-level", slog.LevelInfo, "DEBUG, INFO, WARN or ERROR")
+	_ = cmd.RegisterFlagCompletionFunc("log-format", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("log-level", cobra.FixedCompletions([]string{"DEBUG", "INFO", "WARN", "ERROR"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
-func newLogger(format string, level slog.Level) (*slog.Logger, error) {
+func newLogger(cmd *cobra.Command, format string, level slog.Level) (*slog.Logger, error) {
 	o := &slog.HandlerOptions{Level: level}
 	switch format {
 	case "text":
-		return slog.New(slog.NewTextHandler(os.Stderr, o)), nil
+		return slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), o)), nil
 	case "json":
-		return slog.New(slog.NewJSONHandler(os.Stderr, o)), nil
+		return slog.New(slog.NewJSONHandler(cmd.ErrOrStderr(), o)), nil
 	default:
-		return nil, &codeError{code: 2, err: fmt.Errorf("--log-format %q: want text or json", format)}
+		return nil, misused(cmd, fmt.Sprintf("--log-format %q: want text or json", format))
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -21,10 +22,14 @@ type fleetStatus struct {
 }
 
 func (c *cli) newStatus() *cobra.Command {
-	return &cobra.Command{
+	return c.remote(&cobra.Command{
 		Use:   "status",
 		Short: "Show which host holds what: hosts × images",
-		Args:  usage(cobra.NoArgs),
+		Long: "Shows the hosts, and for every image the digest that runs get now (current) and those on their\n" +
+			"way, with their state on each host and, below, why something is not warm.",
+		Example: "  prewarm status\n" +
+			"  prewarm status -o json | jq '.images[].tracks[].current.digest'",
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			hosts, err := c.client().Hosts(cmd.Context())
 			if err != nil {
@@ -41,7 +46,7 @@ func (c *cli) newStatus() *cobra.Command {
 			s.print(cmd.OutOrStdout(), time.Now())
 			return nil
 		},
-	}
+	})
 }
 
 func (s fleetStatus) print(w io.Writer, now time.Time) {
@@ -60,12 +65,15 @@ func (s fleetStatus) printHosts(w io.Writer) {
 	t := newTable(w, "HOST", "CONTACT", "ENGINE", "STORE", "PLATFORM", "PULLS", "RUNS", "SUPERSEDED")
 	for _, h := range s.Hosts {
 		t.AppendRow(table.Row{
-			h.Name, h.Contact, h.Engine, h.ImageStore, h.Platform,
+			h.Name, h.Contact, known(h.Engine), known(h.ImageStore), known(h.Platform),
 			fmt.Sprintf("%d/%d", h.Pulling, h.Pulls), fmt.Sprintf("%d/%d", h.Running, h.Runs), size(s.superseded(h.Name)),
 		})
 	}
 	t.Render()
 }
+
+// known keeps the columns apart where a host never answered.
+func known(s string) string { return cmp.Or(s, "-") }
 
 // superseded is the size of all old digests on a host.
 func (s fleetStatus) superseded(host string) int64 {

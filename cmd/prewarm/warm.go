@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,45 +14,78 @@ import (
 	"golang.org/x/term"
 
 	"github.com/prewarm/prewarm/internal/api"
+	"github.com/prewarm/prewarm/internal/problem"
 )
 
 func (c *cli) newWarm() *cobra.Command {
 	var hosts []string
-	cmd := c.imageArg(&cobra.Command{
+	cmd := c.remote(&cobra.Command{
 		Use:   "warm IMAGE",
 		Short: "Look at the image's tag and warm its newest digest now, and wait for it",
 		Long: "Looks at the image's tag, makes its newest digest warm on all of its hosts (or those named\n" +
-			"with --host) and waits until each has it or says why not. What failed before is tried at once.",
+			"with --host) and waits until each has it or says why not. What failed before is tried at once.\n" +
+			"Ctrl-C stops watching, not the warming.",
+		Example: "  prewarm warm node-jobs\n" +
+			"  prewarm warm node-jobs --host etl-1 --host etl-2",
+		Args:              oneImage,
+		ValidArgsFunction: c.completeImage,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.warm(cmd, args[0], hosts)
 		},
 	})
 	cmd.Flags().StringSliceVar(&hosts, "host", nil, "only on this host; may be repeated")
+	_ = cmd.RegisterFlagCompletionFunc("host", c.completeHost)
 	return cmd
 }
 
 func (c *cli) warm(cmd *cobra.Command, image string, hosts []string) error {
 	ctx := cmd.Context()
-	if _, err := c.client().Check(ctx, image); err != nil {
-		// The newest digest that was seen can be warmed all the same.
-		fmt.Fprintf(cmd.ErrOrStderr(), "prewarm: the tag was not looked at: %s\n", err)
+	unseen, err := c.look(ctx, image)
+	if err != nil {
+		return err
 	}
 	asked, err := c.client().Warm(ctx, image, hosts)
 	if err != nil {
-		return err
+		return also(unseen, err)
 	}
 	watch := c.newWatcher(cmd.OutOrStdout())
 	rollout, err := c.awaitWarm(ctx, image, asked.Digest, hosts, watch)
 	watch.end()
 	if err != nil {
-		return err
+		return also(unseen, err)
 	}
 	if c.json() {
 		if err := printJSON(cmd.OutOrStdout(), rollout); err != nil {
 			return err
 		}
 	}
-	return coldError(image, rollout)
+	return also(unseen, coldError(image, rollout))
+}
+
+// look has the server look at the image's tag. Where the registry does not let
+// it, that comes as unseen: the newest digest that was seen can be warmed all
+// the same, but nobody may take it for the newest there is.
+func (c *cli) look(ctx context.Context, image string) (unseen, err error) {
+	_, err = c.client().Check(ctx, image)
+	if err == nil {
+		return nil, nil
+	}
+	p := problem.From(err)
+	registry := []problem.Code{
+		problem.TagNotFound, problem.RegistryAuth, problem.RegistryLimited, problem.RegistryUnavailable, problem.RegistryAnswer,
+	}
+	if !slices.Contains(registry, p.Code) {
+		return nil, err
+	}
+	return problem.New(p.Code, "the tag could not be looked at, only what it showed before is warmed: "+p.Error(), p.Mend), nil
+}
+
+// also puts two errors into one line; either may be nil.
+func also(first, second error) error {
+	if first == nil || second == nil {
+		return cmp.Or(first, second)
+	}
+	return fmt.Errorf("%w; %w", first, second)
 }
 
 // watcher shows how warming goes.
@@ -122,13 +156,21 @@ func coldError(image string, r api.Rollout) error {
 	var cold []string
 	for _, h := range r.Hosts {
 		if h.State != "warm" {
-			cold = append(cold, fmt.Sprintf("%s: %s: %s", h.Host, h.State, h.Reason))
+			cold = append(cold, h.Host+": "+stateOf(h))
 		}
 	}
 	if len(cold) == 0 {
 		return nil
 	}
 	return errors.New(image + " is not warm on every host: " + strings.Join(cold, "; "))
+}
+
+// stateOf is the state of a copy, with the reason if there is one.
+func stateOf(h api.HostCopy) string {
+	if h.Reason == "" {
+		return h.State
+	}
+	return h.State + ": " + h.Reason
 }
 
 // quiet shows nothing.
@@ -145,11 +187,7 @@ type lines struct {
 
 func (l *lines) show(hosts []api.HostCopy) {
 	for _, h := range hosts {
-		text := h.State
-		if h.Reason != "" {
-			text += ": " + h.Reason
-		}
-		if l.last[h.Host] != text {
+		if text := stateOf(h); l.last[h.Host] != text {
 			l.last[h.Host] = text
 			fmt.Fprintf(l.w, "%s: %s\n", h.Host, text)
 		}

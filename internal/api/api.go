@@ -9,24 +9,24 @@ import "time"
 // stable code.
 type Problem struct {
 	Type       string `json:"type" doc:"Always about:blank; the code tells the kind." example:"about:blank"`
-	Title      string `json:"title" doc:"The HTTP status in words."`
-	Status     int    `json:"status" doc:"The HTTP status."`
+	Title      string `json:"title" doc:"The HTTP status in words." example:"Conflict"`
+	Status     int    `json:"status" doc:"The HTTP status." example:"409"`
 	Detail     string `json:"detail" doc:"What was tried, on what, and why it failed."`
 	Code       string `json:"code" doc:"The kind of failure. Codes are stable; programs branch on them." example:"image_not_warm"`
-	Mend       string `json:"mend,omitempty" doc:"What the reader can do about it."`
+	Mend       string `json:"mend,omitempty" doc:"What the reader can do about it." example:"wait for it with --wait-warm, or see prewarm status"`
 	RetryAfter int    `json:"retry_after_seconds,omitempty" doc:"How long to wait before the same is worth trying again."`
 }
 
 // SubmitRun is the body of POST /v1/runs.
 type SubmitRun struct {
 	Image      string   `json:"image" minLength:"1" maxLength:"512" doc:"A configured image, image:tag, repo:tag that an image tracks, or repo@digest that is current." example:"node-jobs"`
-	Command    []string `json:"command,omitempty" doc:"Replaces the image's command."`
+	Command    []string `json:"command,omitempty" doc:"Replaces the image's command." example:"[\"node\",\"dist/import.js\",\"--day\",\"2026-11-22\"]"`
 	Entrypoint []string `json:"entrypoint,omitempty" doc:"Replaces the image's entrypoint."`
-	Env        []string `json:"env,omitempty" doc:"NAME=value, on top of the image's."`
+	Env        []string `json:"env,omitempty" doc:"NAME=value, on top of the image's." example:"[\"NODE_ENV=production\"]"`
 	Network    string   `json:"network,omitempty" doc:"bridge, none, or the name of a network on the hosts. Empty: the engine's default."`
 	User       string   `json:"user,omitempty" doc:"Name or uid, with :group or :gid."`
 	Workdir    string   `json:"workdir,omitempty" doc:"An absolute path in the container."`
-	Memory     int64    `json:"memory,omitempty" minimum:"0" doc:"Limit in bytes; 0: none. Engines refuse less than 6 MiB."`
+	Memory     int64    `json:"memory,omitempty" minimum:"0" doc:"Limit in bytes; 0: none. Engines refuse less than 6 MiB." example:"2147483648"`
 	CPUs       float64  `json:"cpus,omitempty" minimum:"0" maximum:"1024" doc:"Limit in CPUs; 0: none." example:"1.5"`
 	WaitWarm   Duration `json:"wait_warm,omitempty" doc:"How long the run may wait for its digest to be warm. Left out: it is refused at once when it is not."`
 }

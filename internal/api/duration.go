@@ -28,6 +28,8 @@ func (d *Duration) UnmarshalText(b []byte) error {
 
 // Schema describes the duration in the OpenAPI document.
 func (Duration) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{Type: huma.TypeString, Pattern: `^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$`, Examples: []any{"5m"},
-		Description: "A span of time as Go writes it: 90s, 5m, 1h30m."}
+	return &huma.Schema{
+		Type: huma.TypeString, Pattern: `^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$`, Examples: []any{"5m"},
+		Description: "A span of time as Go writes it: 90s, 5m, 1h30m.",
+	}
 }

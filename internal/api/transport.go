@@ -53,6 +53,8 @@ func (c *Client) send(ctx context.Context, method, path, want string, body any) 
 	switch {
 	case err != nil && sent:
 		return nil, c.lost(ctx, err)
+	case err != nil && ctx.Err() != nil:
+		return nil, problem.Wrap(problem.ServerUnreachable, context.Cause(ctx), "given up before the request to "+c.URL+" was sent", "")
 	case err != nil:
 		return nil, problem.Wrap(problem.ServerUnreachable, cause(err), "no prewarm server answers at "+c.URL, mendAddress)
 	case resp.StatusCode/100 == 2 && mediaType(resp) == want:

@@ -27,9 +27,13 @@ func specOf(r api.SubmitRun) (runner.Spec, error) {
 			return runner.Spec{}, problem.New(problem.InvalidRequest, fmt.Sprintf("env: %q is no NAME=value", name), "write each as NAME=value")
 		}
 	}
+	cpus := int64(math.Round(r.CPUs * 1e9))
+	if r.CPUs > 0 && cpus == 0 {
+		return runner.Spec{}, problem.New(problem.InvalidRequest, fmt.Sprintf("cpus: %g is less than a billionth", r.CPUs), "leave it out for no limit")
+	}
 	return runner.Spec{
 		Image: r.Image, Command: r.Command, Entrypoint: r.Entrypoint, Env: r.Env, Network: r.Network, User: r.User, Workdir: r.Workdir,
-		Memory: r.Memory, NanoCPUs: int64(math.Round(r.CPUs * 1e9)),
+		Memory: r.Memory, NanoCPUs: cpus,
 	}, nil
 }
 

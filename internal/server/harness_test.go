@@ -29,6 +29,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const repository = "registry.test/etl/jobs"
 
+var discard = slog.New(slog.DiscardHandler)
+
 // tags is a registry of one repository with one tag.
 type tags struct {
 	mu     sync.Mutex
@@ -85,13 +87,12 @@ func (s *scene) start() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	quiet := slog.New(slog.DiscardHandler)
-	w := warmer.Options{Registry: s.tags, Store: s.store, Logger: quiet, ProbeEvery: 50 * time.Millisecond}
+	w := warmer.Options{Registry: s.tags, Store: s.store, Logger: discard, ProbeEvery: 50 * time.Millisecond}
 	w.Tracks = []warmer.Track{
 		{ID: warmer.TrackID{Image: "jobs", Tag: "latest"}, Repository: repo, Hosts: []string{"a", "b"}},
 		{ID: warmer.TrackID{Image: "archive", Tag: "v1"}, Repository: repo, Hosts: []string{"a"}},
 	}
-	r := runner.Options{Store: s.store, LogDir: s.logDir, Logger: quiet, Grace: 200 * time.Millisecond, MaxQueued: 1}
+	r := runner.Options{Store: s.store, LogDir: s.logDir, Logger: discard, Grace: 200 * time.Millisecond, MaxQueued: 1}
 	for _, name := range []string{"a", "b"} {
 		fake := dockertest.NewFake(dockertest.Options{Name: name})
 		s.hosts[name] = fake
@@ -124,6 +125,9 @@ func (s *scene) run(images *warmer.Warmer, runs *runner.Runner) {
 		if err := s.stop(); err != nil {
 			s.t.Errorf("serve: %v", err)
 		}
+		for _, h := range s.hosts {
+			h.Wipe() // ends its containers
+		}
 	})
 }
 
@@ -131,7 +135,7 @@ func (s *scene) run(images *warmer.Warmer, runs *runner.Runner) {
 func serve(t testing.TB, o server.Options) (url string, stop func() error) {
 	t.Helper()
 	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
+		o.Logger = discard
 	}
 	o.Version = "test"
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -247,6 +251,7 @@ func call(t testing.TB, c *api.Client, method, url, body string, header ...strin
 	if err != nil {
 		t.Fatal(err)
 	}
+	expectDocumented(t, method, req.URL.Path, resp, b)
 	return &response{t: t, status: resp.StatusCode, header: resp.Header, body: b}
 }
 

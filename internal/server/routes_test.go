@@ -156,8 +156,11 @@ func TestARunFromSubmitToItsEnd(t *testing.T) {
 	if failed.State != "failed" || failed.ExitCode == nil || *failed.ExitCode != 3 {
 		t.Errorf("%+v", failed)
 	}
-	refused := s.end(s.submit("no-such-program").ID)
-	t.Logf("%+v", refused)
+	s.request(http.MethodPost, "/v1/runs", `{"image":"jobs","entrypoint":["/no/such/program"]}`).into(&run)
+	refused := s.end(run.ID)
+	if refused.State != "refused" || refused.Reason != "start_failed" || refused.ExitCode != nil || refused.Detail == "" {
+		t.Errorf("%+v", refused)
+	}
 	var runs api.Runs
 	s.request(http.MethodGet, "/v1/runs?limit=2", "").into(&runs)
 	if len(runs.Runs) != 2 || runs.Runs[0].ID != refused.ID || runs.Runs[1].ID != failed.ID {
@@ -212,11 +215,10 @@ func TestAStoppingServerSaysSo(t *testing.T) {
 	s := newScene(t)
 	s.push(1)
 	run := s.submit("sleep", "1h")
-	waited := make(chan *response, 1)
-	go func() { waited <- s.request(http.MethodGet, "/v1/runs/"+run.ID+"/wait?timeout=60", "") }()
-	time.Sleep(100 * time.Millisecond)
-	if err := s.stop(); err != nil {
+	stopped := make(chan error, 1)
+	time.AfterFunc(100*time.Millisecond, func() { stopped <- s.stop() })
+	s.request(http.MethodGet, "/v1/runs/"+run.ID+"/wait?timeout=60", "").problem(http.StatusServiceUnavailable, problem.Stopping)
+	if err := <-stopped; err != nil {
 		t.Fatal(err)
 	}
-	(<-waited).problem(http.StatusServiceUnavailable, problem.Stopping)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -52,8 +53,8 @@ func (e *engine) send(ctx context.Context, method, path string, body any) (*http
 	}
 	if resp.StatusCode >= http.StatusBadRequest {
 		defer resp.Body.Close()
-		said, _ := io.ReadAll(resp.Body) // more about a failure that is told anyway
-		return nil, fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, strings.TrimSpace(string(said)))
+		said, err := io.ReadAll(resp.Body)
+		return nil, errors.Join(fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, strings.TrimSpace(string(said))), err)
 	}
 	return resp, nil
 }
@@ -74,7 +75,7 @@ func (e *engine) call(ctx context.Context, method, path string, body, into any) 
 
 // version is what the engine calls itself.
 func (e *engine) version(ctx context.Context) (string, error) {
-	var v struct{ Version, ApiVersion string } //nolint:revive // the engine's spelling
+	var v struct{ Version, ApiVersion string }
 	if err := e.call(ctx, http.MethodGet, "/version", nil, &v); err != nil {
 		return "", fmt.Errorf("ask for the engine's version: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"time"
 
@@ -22,8 +23,8 @@ const firstLineAim = 10 * time.Millisecond
 // streams, against create, attach and start of the bare Engine API, which is as
 // fast as an engine gets. A program that ends at once is another matter, and
 // in benchRun.
-func benchFirstLine(ctx context.Context, r *rig) (table, error) {
-	t := table{
+func benchFirstLine(ctx context.Context, r *rig) (t table, err error) {
+	t = table{
 		title:   "First log line of a program that prints and lives on, against bare create + attach + start",
 		columns: []string{"network", "pairs", "submit → line over the API", "create → line from the engine", "difference", "aim"},
 	}
@@ -35,7 +36,7 @@ func benchFirstLine(ctx context.Context, r *rig) (table, error) {
 	if err != nil {
 		return t, err
 	}
-	defer func() { _ = s.Kill() }() // its state is thrown away
+	defer func() { err = errors.Join(err, s.close()) }()
 	if err := s.awaitCurrent(ctx, "first-line", digest(pin)); err != nil {
 		return t, err
 	}
@@ -48,8 +49,9 @@ func benchFirstLine(ctx context.Context, r *rig) (table, error) {
 			return t, err
 		}
 		later := median(took[0]) - median(took[1])
-		t.add(network, fmt.Sprint(r.pairs), spread(took[0]), spread(took[1]), millis(later),
-			verdict("≤ "+firstLineAim.String(), later <= firstLineAim))
+		by := time.Duration(math.Hypot(float64(chance(took[0])), float64(chance(took[1]))))
+		t.add(network, fmt.Sprint(r.pairs), spread(took[0]), spread(took[1]), number(later)+" ± "+millis(by),
+			verdict("≤ "+millis(firstLineAim), later <= firstLineAim))
 	}
 	return t, nil
 }

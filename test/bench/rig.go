@@ -51,7 +51,11 @@ func (r *rig) close() error {
 type server struct {
 	*prewarmtest.Server
 	client *api.Client
+	log    *os.File
 }
+
+// close ends the server at once: its state is thrown away.
+func (s *server) close() error { return errors.Join(s.Kill(), s.log.Close()) }
 
 // serve starts prewarm on the first hosts of the fleet, with a state of its
 // own. Its log is in the rig's folder: a terminal would slow it.
@@ -72,9 +76,9 @@ func (r *rig) serve(ctx context.Context, name string, hosts int, images ...strin
 	}
 	s, err := prewarmtest.Serve(ctx, r.binary, file, address, log)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, log.Close())
 	}
-	return &server{Server: s, client: &api.Client{URL: s.URL}}, nil
+	return &server{Server: s, client: &api.Client{URL: s.URL}, log: log}, nil
 }
 
 // lookPause is how often something slow is looked at: seldom enough to cost

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -17,8 +18,8 @@ const runAim = aim(1.00)
 // benchRun compares prewarm run with docker run --rm: the same program, which
 // prints one line and ends, from the same digest on the same host, from the
 // start of the command to its exit.
-func benchRun(ctx context.Context, r *rig) (table, error) {
-	t := table{
+func benchRun(ctx context.Context, r *rig) (t table, err error) {
+	t = table{
 		title:   "`prewarm run` of a warm one-line image against `docker run --rm`",
 		columns: []string{"network", "pairs", "prewarm run", "docker run --rm", "ratio", "aim"},
 	}
@@ -30,7 +31,7 @@ func benchRun(ctx context.Context, r *rig) (table, error) {
 	if err != nil {
 		return t, err
 	}
-	defer func() { _ = s.Kill() }() // its state is thrown away
+	defer func() { err = errors.Join(err, s.close()) }()
 	if err := s.awaitCurrent(ctx, "run", digest(pin)); err != nil {
 		return t, err
 	}
@@ -46,8 +47,8 @@ func benchRun(ctx context.Context, r *rig) (table, error) {
 		if err != nil {
 			return t, err
 		}
-		t.add(network, fmt.Sprint(r.pairs), spread(took[0]), spread(took[1]), ratio(took[0], took[1]).String(),
-			runAim.verdict(took[0], took[1]))
+		q := ratioOf(took[0], took[1])
+		t.add(network, fmt.Sprint(r.pairs), spread(took[0]), spread(took[1]), q.String(), runAim.verdict(q))
 	}
 	return t, nil
 }

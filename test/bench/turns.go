@@ -35,26 +35,36 @@ func byTurns(ctx context.Context, n int, rest func(context.Context) error, ways 
 	return took, nil
 }
 
-// quotient is how much longer one thing took than another.
-type quotient float64
+// ratio is of the medians, with what chance alone makes of it.
+type ratio struct{ value, chance float64 }
 
-func (q quotient) String() string { return fmt.Sprintf("%.2f", float64(q)) }
-
-// ratio is of the medians.
-func ratio(ours, theirs []time.Duration) quotient {
-	return quotient(float64(median(ours)) / float64(median(theirs)))
+func ratioOf(ours, theirs []time.Duration) ratio {
+	a, b := float64(median(ours)), float64(median(theirs))
+	return ratio{
+		value:  a / b,
+		chance: a / b * math.Hypot(float64(chance(ours))/a, float64(chance(theirs))/b),
+	}
 }
+
+func (r ratio) String() string { return fmt.Sprintf("%.2f ± %.2f", r.value, r.chance) }
 
 // aim is the largest ratio that is good enough.
 type aim float64
 
 // verdict compares as it is printed, with two digits.
-func (a aim) verdict(ours, theirs []time.Duration) string {
-	rounded := math.Round(float64(ratio(ours, theirs))*100) / 100
-	return verdict(fmt.Sprintf("≤ %.2f", float64(a)), rounded <= float64(a))
+func (a aim) verdict(r ratio) string {
+	return verdict(fmt.Sprintf("≤ %.2f", float64(a)), math.Round(r.value*100)/100 <= float64(a))
 }
 
 func median(values []time.Duration) time.Duration { return quantile(values, 0.5) }
+
+// chance is the standard error of the median, as it would be if the values were
+// spread like a bell: 0.93 of the distance between the quartiles, by the root
+// of their number.
+func chance(values []time.Duration) time.Duration {
+	iqr := quantile(values, 0.75) - quantile(values, 0.25)
+	return time.Duration(0.93 * float64(iqr) / math.Sqrt(float64(len(values))))
+}
 
 // quantile interpolates between the two nearest values.
 func quantile(values []time.Duration, q float64) time.Duration {

@@ -28,8 +28,8 @@ const (
 // the digest is current, that is, warm and verified on all hosts. "push →
 // current" begins when the push has ended and includes up to a second until the
 // tag is looked at, because it is watched every second; it has no aim.
-func benchWarm(ctx context.Context, r *rig) (table, error) {
-	t := table{
+func benchWarm(ctx context.Context, r *rig) (t table, err error) {
+	t = table{
 		title: fmt.Sprintf("A cold image of %d × %s on %d hosts, against `docker pull` started on them at the same moment",
 			r.layers, mebibytes(r.layer), warmHosts),
 		columns: []string{"measured", "rounds", "prewarm", "docker pull", "ratio", "aim"},
@@ -38,15 +38,15 @@ func benchWarm(ctx context.Context, r *rig) (table, error) {
 	if err != nil {
 		return t, err
 	}
-	defer func() { _ = w.server.Kill() }() // its state is thrown away
+	defer func() { err = errors.Join(err, w.server.close()) }()
 	took, err := byTurns(ctx, r.rounds, settle, w.check, w.watch, w.pull)
 	if err != nil {
 		return t, err
 	}
 	check, watch, pull := took[0], took[1], took[2]
-	rounds := fmt.Sprint(r.rounds)
-	t.add("check → current", rounds, spread(check), spread(pull), ratio(check, pull).String(), warmAim.verdict(check, pull))
-	t.add("push → current, watched every second", rounds, spread(watch), spread(pull), ratio(watch, pull).String(), "none: it includes the wait for the look")
+	rounds, seen := fmt.Sprint(r.rounds), ratioOf(check, pull)
+	t.add("check → current", rounds, spread(check), spread(pull), seen.String(), warmAim.verdict(seen))
+	t.add("push → current, watched every second", rounds, spread(watch), spread(pull), ratioOf(watch, pull).String(), "none: it includes the wait for the look")
 	return t, nil
 }
 
@@ -75,7 +75,7 @@ func newWarming(ctx context.Context, r *rig) (*warming, error) {
 	}
 	for name, d := range first {
 		if err := w.server.awaitCurrent(ctx, name, d); err != nil {
-			return nil, errors.Join(err, w.server.Kill())
+			return nil, errors.Join(err, w.server.close())
 		}
 	}
 	return w, nil

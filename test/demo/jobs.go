@@ -15,7 +15,7 @@ const repository = "etl/" + imageName
 
 // newLayer is how much the second version brings along: enough to see it warm
 // for some seconds on two cores.
-const newLayer = 80 << 20
+const newLayer = 160 << 20
 
 // jobs is the program in the image: its versions, and how it is called.
 type jobs struct{ small bool }

@@ -37,6 +37,7 @@ var libraries = []library{
 	{path: "modernc.org/sqlite", by: []string{"internal/store"}, why: "SQL stays in one adapter, so that PostgreSQL can follow"},
 
 	{path: "github.com/spf13/cobra", by: []string{"cmd/prewarm"}, why: "flags and verbs are the command line's business"},
+	{path: "github.com/spf13/pflag", by: []string{"cmd/prewarm"}, why: "flags and verbs are the command line's business"},
 	{path: "github.com/vbauerster/mpb/v8", by: []string{"cmd/prewarm"}, why: terminalRule},
 	{path: "github.com/jedib0t/go-pretty/v6", by: []string{"cmd/prewarm"}, why: terminalRule},
 	{path: "golang.org/x/term", by: []string{"cmd/prewarm"}, why: terminalRule},
@@ -48,5 +49,6 @@ var libraries = []library{
 
 	{path: "github.com/google/go-cmp", by: []string{"internal/docker/dockertest"}, inTests: true, why: "it makes fakes and comparisons, and the program has none"},
 	{path: "go.uber.org/goleak", by: onlyTests, inTests: true, why: "it makes fakes and comparisons, and the program has none"},
+	{path: "github.com/rogpeppe/go-internal/testscript", by: onlyTests, inTests: true, why: "it tests command lines"},
 	{path: "pgregory.net/rapid", by: onlyTests, inTests: true, why: "it makes fakes and comparisons, and the program has none"},
 }

@@ -6,6 +6,7 @@ package prewarmtest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -83,8 +84,7 @@ func Serve(ctx context.Context, binary, configFile, address string, log io.Write
 		close(s.exited)
 	}()
 	if err := s.awaitReady(ctx); err != nil {
-		_ = s.Kill()
-		return nil, fmt.Errorf("%w\n%s", err, tail.String())
+		return nil, errors.Join(fmt.Errorf("%w\n%s", err, tail.String()), s.Kill())
 	}
 	return s, nil
 }
@@ -92,7 +92,7 @@ func Serve(ctx context.Context, binary, configFile, address string, log io.Write
 func (s *Server) awaitReady(ctx context.Context) error {
 	for {
 		if resp, err := http.Get(s.URL + "/readyz"); err == nil {
-			resp.Body.Close()
+			_ = resp.Body.Close() // nothing was written
 			if resp.StatusCode == http.StatusOK {
 				return nil
 			}

@@ -1,0 +1,303 @@
+package server_test
+
+import (
+	"encoding/json"
+	"flag"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/prewarm/prewarm/internal/server"
+)
+
+var update = flag.Bool("update", false, "write the documents anew")
+
+const documentFile = "../../docs/openapi.yaml"
+
+func TestOpenAPI(t *testing.T) {
+	t.Parallel()
+	now, err := server.New(server.Options{Logger: discard}).OpenAPI()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile(documentFile, now, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	committed, err := os.ReadFile(documentFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(committed), string(now)); diff != "" {
+		t.Errorf("docs/openapi.yaml is not what the server serves; make generate writes it anew (-committed +now):\n%s", diff)
+	}
+}
+
+// document is the part of OpenAPI that the tests look at.
+type document struct {
+	OpenAPI    string                          `json:"openapi"`
+	Paths      map[string]map[string]operation `json:"paths"`
+	Components struct {
+		Schemas map[string]schema `json:"schemas"`
+	} `json:"components"`
+}
+
+type operation struct {
+	OperationID string   `json:"operationId"`
+	Summary     string   `json:"summary"`
+	Tags        []string `json:"tags"`
+	Parameters  []struct {
+		Name        string `json:"name"`
+		Description string `json:"description"`
+	} `json:"parameters"`
+	Responses map[string]struct {
+		Description string `json:"description"`
+		Content     map[string]struct {
+			Schema schema `json:"schema"`
+		} `json:"content"`
+	} `json:"responses"`
+}
+
+type schema struct {
+	Ref        string            `json:"$ref"`
+	Enum       []string          `json:"enum"`
+	Examples   []any             `json:"examples"`
+	Properties map[string]schema `json:"properties"`
+	Additional any               `json:"additionalProperties"`
+}
+
+// get asks a server that has no domain.
+func get(path string) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	server.New(server.Options{Logger: discard}).Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	return w
+}
+
+var served = sync.OnceValues(func() (doc document, err error) {
+	err = json.Unmarshal(get("http://localhost/openapi.json").Body.Bytes(), &doc)
+	return doc, err
+})
+
+// readDocument gives the document as a client gets it.
+func readDocument(t testing.TB) document {
+	t.Helper()
+	doc, err := served()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
+func TestTheDocumentIsServed(t *testing.T) {
+	t.Parallel()
+	for path, contentType := range map[string]string{"/openapi.json": "application/openapi+json", "/openapi.yaml": "application/openapi+yaml"} {
+		w := get("http://localhost" + path)
+		if w.Code != http.StatusOK || w.Header().Get("Content-Type") != contentType {
+			t.Errorf("%s: %d %v", path, w.Code, w.Header())
+		}
+	}
+	committed, err := os.ReadFile(documentFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := get("http://localhost/openapi.yaml").Body.String(); got != string(committed) && !*update {
+		t.Error("what is served is not what is committed")
+	}
+}
+
+func TestTheDocumentIsReadByManyAtOnce(t *testing.T) {
+	t.Parallel()
+	handler := server.New(server.Options{Logger: discard}).Handler()
+	var readers sync.WaitGroup
+	for range 8 {
+		readers.Go(func() {
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost/openapi.json", nil))
+			if !json.Valid(w.Body.Bytes()) {
+				t.Error("cut off")
+			}
+		})
+	}
+	readers.Wait()
+}
+
+// codes are those that a response names.
+func codes(description string) []string {
+	var names []string
+	for _, m := range regexp.MustCompile("`([a-z_]+)`").FindAllStringSubmatch(description, -1) {
+		names = append(names, m[1])
+	}
+	return names
+}
+
+// find gives the operation that a request means, if any.
+func (d document) find(method, path string) (operation, bool) {
+	for template, methods := range d.Paths {
+		pattern := regexp.MustCompile(`\{[a-z]+\}`).ReplaceAllString(regexp.QuoteMeta(template), "[^/]+")
+		pattern = regexp.MustCompile(`\\\{[a-z]+\\\}`).ReplaceAllString(pattern, "[^/]+")
+		if ok, err := regexp.MatchString("^"+pattern+"$", path); err == nil && ok {
+			o, ok := methods[strings.ToLower(method)]
+			return o, ok
+		}
+	}
+	return operation{}, false
+}
+
+// expectDocumented holds every answer that any test gets against the document.
+func expectDocumented(t testing.TB, method, path string, resp *http.Response, body []byte) {
+	t.Helper()
+	o, ok := readDocument(t).find(method, path)
+	if !ok {
+		return
+	}
+	documented, ok := o.Responses[strconv.Itoa(resp.StatusCode)]
+	if !ok {
+		documented = o.Responses["default"]
+	}
+	if _, ok := documented.Content[resp.Header.Get("Content-Type")]; !ok {
+		t.Errorf("%s: status %d with content type %q is not documented", o.OperationID, resp.StatusCode, resp.Header.Get("Content-Type"))
+	}
+	if resp.StatusCode < http.StatusBadRequest {
+		return
+	}
+	var p struct{ Code string }
+	if err := json.Unmarshal(body, &p); err != nil {
+		t.Errorf("%s: %v", o.OperationID, err)
+	}
+	always := []string{"invalid_request", "internal"}
+	if !slices.Contains(append(codes(documented.Description), always...), p.Code) {
+		t.Errorf("%s: status %d with code %q is not documented", o.OperationID, resp.StatusCode, p.Code)
+	}
+}
+
+func TestTheDocumentIsComplete(t *testing.T) {
+	t.Parallel()
+	doc := readDocument(t)
+	if !strings.HasPrefix(doc.OpenAPI, "3.1.") {
+		t.Errorf("OpenAPI %s", doc.OpenAPI)
+	}
+	for path, methods := range doc.Paths {
+		for method, o := range methods {
+			if o.OperationID == "" || o.Summary == "" || len(o.Tags) != 1 {
+				t.Errorf("%s %s: id %q, summary %q, tags %q", method, path, o.OperationID, o.Summary, o.Tags)
+			}
+			for _, p := range o.Parameters {
+				if p.Description == "" {
+					t.Errorf("%s: parameter %s has no description", o.OperationID, p.Name)
+				}
+			}
+			if _, ok := o.Responses["default"]; !ok {
+				t.Errorf("%s: no default response", o.OperationID)
+			}
+			for status, r := range o.Responses {
+				if strings.HasPrefix(status, "2") {
+					continue
+				}
+				if content, ok := r.Content["application/problem+json"]; !ok || len(r.Content) != 1 || content.Schema.Ref != "#/components/schemas/Problem" {
+					t.Errorf("%s: %s is not our problem: %+v", o.OperationID, status, r)
+				}
+			}
+		}
+	}
+	logs, ok := doc.find(http.MethodGet, "/v1/runs/1/logs")
+	if content := logs.Responses["200"].Content; !ok || len(content) != 1 || content["application/x-ndjson"].Schema.Ref != "#/components/schemas/LogLine" {
+		t.Errorf("logs: %+v", content)
+	}
+	for _, name := range []string{"ErrorModel", "ErrorDetail", "Answer"} {
+		if _, ok := doc.Components.Schemas[name]; ok {
+			t.Errorf("a foreign schema: %s", name)
+		}
+	}
+	for name, s := range doc.Components.Schemas {
+		closed := s.Additional == false
+		if request := name == "SubmitRun" || name == "WarmRequest"; closed != request {
+			t.Errorf("%s: closed to new fields: %v", name, closed)
+		}
+	}
+	for _, field := range []string{"image", "command", "env", "memory", "cpus", "wait_warm"} {
+		if len(doc.Components.Schemas["SubmitRun"].Properties[field].Examples) == 0 {
+			t.Errorf("submit: no example of %s", field)
+		}
+	}
+}
+
+// What the document enumerates is written down in the domain, too.
+func TestTheDocumentKnowsAllStates(t *testing.T) {
+	t.Parallel()
+	schemas := readDocument(t).Components.Schemas
+	for _, c := range []struct {
+		file, kind    string
+		schema, field string
+	}{
+		{"../../runner/run.go", "State", "Run", "state"},
+		{"../../runner/engine.go", "Stream", "LogLine", "stream"},
+		{"../../warmer/status.go", "HostState", "HostCopy", "state"},
+		{"../../warmer/rollout.go", "Phase", "Rollout", "phase"},
+		{"../../warmer/plan.go", "Contact", "Host", "contact"},
+	} {
+		want, got := constants(t, c.file, c.kind), slices.Sorted(slices.Values(schemas[c.schema].Properties[c.field].Enum))
+		if !slices.Equal(got, want) {
+			t.Errorf("%s.%s is one of %q, the domain has %q", c.schema, c.field, got, want)
+		}
+	}
+}
+
+// elsewhere are the codes that are no answers of the API.
+var elsewhere = []string{
+	"platform_missing", "host_unreachable", "engine_api", "image_lost", "no_space", "pull_stalled",
+	"start_failed", "container_lost", "engine_restarted", // why a run or a copy failed
+	"server_unreachable", "server_lost", // the client's own
+	"invalid_config", "listen_failed", "state_locked", "state_corrupt", // before the server serves
+}
+
+func TestEveryCodeHasAStatus(t *testing.T) {
+	t.Parallel()
+	enum := readDocument(t).Components.Schemas["Problem"].Properties["code"].Enum
+	for _, code := range constants(t, "../problem/problem.go", "Code") {
+		if slices.Contains(enum, code) == slices.Contains(elsewhere, code) {
+			t.Errorf("%s: give it a status in statusOf, or name it here as one that the API never answers", code)
+		}
+	}
+}
+
+// constants reads the values of the constants of a type from source.
+func constants(t *testing.T, file, kind string) []string {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := make(map[string]bool)
+	ast.Inspect(f, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok {
+			return true
+		}
+		if name, ok := spec.Type.(*ast.Ident); ok && name.Name == kind {
+			for _, v := range spec.Values {
+				if text, err := strconv.Unquote(v.(*ast.BasicLit).Value); err == nil {
+					found[text] = true
+				}
+			}
+		}
+		return true
+	})
+	if len(found) == 0 {
+		t.Fatalf("%s has no constants of type %s", file, kind)
+	}
+	return slices.Sorted(maps.Keys(found))
+}

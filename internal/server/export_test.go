@@ -1,0 +1,9 @@
+package server
+
+import "net/http"
+
+// Handler is what the Server answers with, for tests that need no listener.
+func (s *Server) Handler() http.Handler { return s.http.Handler }
+
+// Limits is the HTTP server, for its limits.
+func (s *Server) Limits() *http.Server { return &s.http }

@@ -1,0 +1,30 @@
+//go:build e2e
+
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+// One pair, one round: the figures mean nothing, but each question gets its
+// answer on real engines.
+func TestEveryBenchmarkAnswers(t *testing.T) {
+	var out, log bytes.Buffer
+	if err := run(t.Context(), []string{"-n", "1", "-rounds", "1", "-layers", "1", "-layer-bytes", "1000000"}, &out, &log); err != nil {
+		t.Fatalf("%v\n%s", err, log.String())
+	}
+	for _, want := range []string{
+		"cores", "Engine", // the machine
+		"### `prewarm run` of a warm one-line image against `docker run --rm`",
+		"\n| bridge | 1 | ", "\n| none | 1 | ",
+		"### First log line of a program that prints and lives on",
+		"### A cold image of 1 × 0.954 MiB on 3 hosts",
+		"\n| check → current | 1 | ", "\n| push → current, watched every second | 1 | ",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("it lacks %q:\n%s", want, out.String())
+		}
+	}
+}
