@@ -199,7 +199,9 @@ func (r *Runner) admit(ctx context.Context, l *live) error {
 		return err
 	}
 	l.log = log
-	if err := r.opts.Store.InsertRun(ctx, l.run); err != nil {
+	// A caller that leaves just now must not leave a run that is written down
+	// and known to nobody.
+	if err := r.opts.Store.InsertRun(context.WithoutCancel(ctx), l.run); err != nil {
 		return errors.Join(fmt.Errorf("write the run down: %w", err), log.close(), os.Remove(log.path))
 	}
 	r.mu.Lock()

@@ -108,7 +108,9 @@ func (w *Warmer) sighted(ctx context.Context, t *track, pin registry.Pin) (bool,
 		return false, fmt.Errorf("make a rollout id: %w", err)
 	}
 	r := Rollout{ID: id.String(), Track: t.ID, Pin: pin, Manifest: manifest, Phase: Warming, Seen: time.Now()}
-	if err := w.opts.Store.SaveRollouts(ctx, r); err != nil {
+	// A caller that leaves just now must not leave a rollout that only the disk
+	// knows.
+	if err := w.opts.Store.SaveRollouts(context.WithoutCancel(ctx), r); err != nil {
 		return false, fmt.Errorf("save the rollout of %s: %w", pin, err)
 	}
 	w.apply([]Rollout{r})

@@ -82,7 +82,7 @@ func TestTheServersProblemsArriveWhole(t *testing.T) {
 	c, ctx := ours(t, &domain{}), t.Context()
 	for _, name := range []string{"nope", "..", ".", "a/../b"} {
 		_, err := c.Image(ctx, name)
-		if p := expectCode(t, err, problem.ImageNotManaged); p.Mend != "ask for another" || p.RetryAfter != 90*time.Second || p.Message != `no "`+name+`" here` {
+		if p := problemOf(t, err, problem.ImageNotManaged); p.Mend != "ask for another" || p.RetryAfter != 90*time.Second || p.Message != `no "`+name+`" here` {
 			t.Errorf("%+v", p)
 		}
 	}

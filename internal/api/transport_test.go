@@ -34,7 +34,7 @@ func TestNoServer(t *testing.T) {
 	c := clientOf(t, "http://"+address)
 	calls := map[string]error{"submit": submit(t, c), "logs": c.Logs(t.Context(), "1", 0, true, nil)}
 	for what, err := range calls {
-		p := expectCode(t, err, problem.ServerUnreachable)
+		p := problemOf(t, err, problem.ServerUnreachable)
 		if text := p.Error(); !strings.Contains(text, "http://"+address) || !strings.Contains(text, "refused") || strings.Count(text, address) > 2 {
 			t.Errorf("%s: %s", what, text)
 		}
@@ -58,7 +58,7 @@ func TestAddresses(t *testing.T) {
 		t.Errorf("localhost: %v", err)
 	}
 	for _, address := range []string{"", "http://", "http:///", "ftp://" + host, "unix:///run/prewarm.sock", ":8470", plain + "?x=1", plain + "#x", "http://a b", "http://[::1", "127.0.0.1:port"} {
-		p := expectCode(t, submit(t, clientOf(t, address)), problem.ServerUnreachable)
+		p := problemOf(t, submit(t, clientOf(t, address)), problem.ServerUnreachable)
 		if !strings.Contains(p.Message, fmt.Sprintf("%q", address)) || !strings.Contains(p.Mend, "http://127.0.0.1:8470") {
 			t.Errorf("%q: %v; %s", address, p, p.Mend)
 		}
@@ -131,7 +131,7 @@ func TestTheConnectionIsCutAfterTheRequest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := raw(t, answer)
-			p := expectCode(t, submit(t, c), problem.ServerLost)
+			p := problemOf(t, submit(t, c), problem.ServerLost)
 			if !strings.Contains(p.Error(), c.URL) || p.Mend == "" {
 				t.Errorf("%s; %s", p, p.Mend)
 			}
@@ -166,7 +166,7 @@ func TestAnswersThatAreNotOurs(t *testing.T) {
 				_, _ = io.WriteString(w, c.body)
 			})
 			for _, err := range []error{submit(t, client), client.Logs(t.Context(), "1", 0, true, nil)} {
-				if p := expectCode(t, err, c.want); !strings.Contains(p.Error(), c.says) {
+				if p := problemOf(t, err, c.want); !strings.Contains(p.Error(), c.says) {
 					t.Errorf("says %q, want %q in it", p, c.says)
 				}
 			}
@@ -195,7 +195,7 @@ func TestNoRedirectIsFollowed(t *testing.T) {
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		c := foreign(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL+r.URL.Path, status) })
 		for _, err := range []error{submit(t, c), c.Logs(t.Context(), "1", 0, true, nil)} {
-			if p := expectCode(t, err, problem.ServerUnreachable); !strings.Contains(p.Error(), "to "+other.URL) {
+			if p := problemOf(t, err, problem.ServerUnreachable); !strings.Contains(p.Error(), "to "+other.URL) {
 				t.Errorf("%d: where to is not said: %s", status, p)
 			}
 		}

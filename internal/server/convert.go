@@ -22,9 +22,10 @@ func when(t time.Time) *time.Time {
 
 // specOf reads what a submit wants executed.
 func specOf(r api.SubmitRun) (runner.Spec, error) {
-	for _, e := range r.Env {
+	for i, e := range r.Env {
 		if name, _, ok := strings.Cut(e, "="); !ok || name == "" {
-			return runner.Spec{}, problem.New(problem.InvalidRequest, fmt.Sprintf("env: %q is no NAME=value", name), "write each as NAME=value")
+			// Not repeated: it may be a secret that lost its name.
+			return runner.Spec{}, problem.New(problem.InvalidRequest, fmt.Sprintf("env[%d]: it is no NAME=value", i), "write each as NAME=value")
 		}
 	}
 	cpus := int64(math.Round(r.CPUs * 1e9))

@@ -3,10 +3,6 @@ package server_test
 import (
 	"encoding/json"
 	"flag"
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -233,71 +229,4 @@ func TestTheDocumentIsComplete(t *testing.T) {
 			t.Errorf("submit: no example of %s", field)
 		}
 	}
-}
-
-// What the document enumerates is written down in the domain, too.
-func TestTheDocumentKnowsAllStates(t *testing.T) {
-	t.Parallel()
-	schemas := readDocument(t).Components.Schemas
-	for _, c := range []struct {
-		file, kind    string
-		schema, field string
-	}{
-		{"../../runner/run.go", "State", "Run", "state"},
-		{"../../runner/engine.go", "Stream", "LogLine", "stream"},
-		{"../../warmer/status.go", "HostState", "HostCopy", "state"},
-		{"../../warmer/rollout.go", "Phase", "Rollout", "phase"},
-		{"../../warmer/plan.go", "Contact", "Host", "contact"},
-	} {
-		want, got := constants(t, c.file, c.kind), slices.Sorted(slices.Values(schemas[c.schema].Properties[c.field].Enum))
-		if !slices.Equal(got, want) {
-			t.Errorf("%s.%s is one of %q, the domain has %q", c.schema, c.field, got, want)
-		}
-	}
-}
-
-// elsewhere are the codes that are no answers of the API.
-var elsewhere = []string{
-	"platform_missing", "host_unreachable", "engine_api", "image_lost", "no_space", "pull_stalled",
-	"start_failed", "container_lost", "engine_restarted", // why a run or a copy failed
-	"server_unreachable", "server_lost", // the client's own
-	"invalid_config", "listen_failed", "state_locked", "state_corrupt", // before the server serves
-}
-
-func TestEveryCodeHasAStatus(t *testing.T) {
-	t.Parallel()
-	enum := readDocument(t).Components.Schemas["Problem"].Properties["code"].Enum
-	for _, code := range constants(t, "../problem/problem.go", "Code") {
-		if slices.Contains(enum, code) == slices.Contains(elsewhere, code) {
-			t.Errorf("%s: give it a status in statusOf, or name it here as one that the API never answers", code)
-		}
-	}
-}
-
-// constants reads the values of the constants of a type from source.
-func constants(t *testing.T, file, kind string) []string {
-	t.Helper()
-	f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := make(map[string]bool)
-	ast.Inspect(f, func(n ast.Node) bool {
-		spec, ok := n.(*ast.ValueSpec)
-		if !ok {
-			return true
-		}
-		if name, ok := spec.Type.(*ast.Ident); ok && name.Name == kind {
-			for _, v := range spec.Values {
-				if text, err := strconv.Unquote(v.(*ast.BasicLit).Value); err == nil {
-					found[text] = true
-				}
-			}
-		}
-		return true
-	})
-	if len(found) == 0 {
-		t.Fatalf("%s has no constants of type %s", file, kind)
-	}
-	return slices.Sorted(maps.Keys(found))
 }

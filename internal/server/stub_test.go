@@ -28,10 +28,11 @@ func (s stub) Tracks() []warmer.TrackStatus                            { return 
 func (s stub) Image(string) ([]warmer.TrackStatus, error)              { return nil, s.err }
 func (s stub) Hosts() []warmer.HostStatus                              { return nil }
 func (s stub) Cancel(context.Context, string) (runner.Run, error)      { return runner.Run{}, s.err }
-func (s stub) Get(context.Context, string) (runner.Run, error)         { return runner.Run{}, s.err }
-func (s stub) List(context.Context, int) ([]runner.Run, error)         { return nil, s.err }
-func (s stub) Wait(context.Context, string) (runner.Run, error)        { return runner.Run{}, s.err }
-func (s stub) InUse() map[string]runner.Slots                          { return nil }
+
+func (s stub) Get(context.Context, string) (runner.Run, error)  { return runner.Run{}, s.err }
+func (s stub) List(context.Context, int) ([]runner.Run, error)  { return nil, s.err }
+func (s stub) Wait(context.Context, string) (runner.Run, error) { return runner.Run{}, s.err }
+func (s stub) InUse() map[string]runner.Slots                   { return nil }
 func (s stub) Submit(context.Context, runner.Spec, time.Duration) (runner.Run, error) {
 	return runner.Run{}, s.err
 }

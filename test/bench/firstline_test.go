@@ -1,22 +1,31 @@
 package main
 
 import (
-	"strings"
+	"context"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
-func TestReadSleepingReadsOneFrame(t *testing.T) {
+func TestNotingKeepsTheDeliveries(t *testing.T) {
 	t.Parallel()
-	const header = "\x01\x00\x00\x00\x00\x00\x00\x09"
-	for stream, want := range map[string]string{
-		header + "sleeping\nmore": "",
-		header + "awake\n":        `printed "awake\n"`,
-		header + "sleep":          "EOF",
-		"\x01\x00":                "EOF",
-	} {
-		err := readSleeping(strings.NewReader(stream))
-		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: %v, want %q", stream, err, want)
+	var delivered []time.Duration
+	w := noting(&delivered, func(context.Context) (sighting, error) { return sighting{took: 200, delivered: 3}, nil })
+	for range 2 {
+		if took, err := w(t.Context()); err != nil || took != 200 {
+			t.Fatalf("took %v, %v", took, err)
 		}
+	}
+	if diff := cmp.Diff([]time.Duration{3, 3}, delivered); diff != "" {
+		t.Errorf("deliveries (-want +got):\n%s", diff)
+	}
+}
+
+func TestDifferenceIsOfMediansWithItsChance(t *testing.T) {
+	t.Parallel()
+	values := []time.Duration{80e6, 90e6, 100e6, 110e6, 120e6}
+	if got := difference(values, []time.Duration{95e6}); got != "5.0 ± 8.3 ms" {
+		t.Errorf("difference is %q", got)
 	}
 }

@@ -92,14 +92,14 @@ func breaches(tree []source) []string {
 			if to, ok := ours(imported); ok {
 				all = appendSome(all, r.breach(s.path, to))
 			} else {
-				all = appendSome(all, breach(s.path, imported, false))
+				all = appendSome(all, misuse(s.path, imported, false))
 			}
 		}
 		// A test may put any real thing where its room wants an interface; the
 		// libraries behind it are not its business.
 		for _, imported := range s.tests {
 			if _, ok := ours(imported); !ok {
-				all = appendSome(all, breach(s.path, imported, true))
+				all = appendSome(all, misuse(s.path, imported, true))
 			}
 		}
 	}
@@ -114,9 +114,9 @@ func (r room) breach(path, to string) string {
 	return fmt.Sprintf("%s imports %s: %s", path, to, r.why)
 }
 
-// breach says why a package may not import what is not ours; nothing where it
+// misuse says why a package may not import what is not ours; nothing where it
 // may.
-func breach(path, imported string, inTest bool) string {
+func misuse(path, imported string, inTest bool) string {
 	who := path
 	if inTest {
 		who = "a test of " + path
