@@ -83,6 +83,7 @@ benchmarks: ## run each Go benchmark once, to see that it works
 
 generate: ## make the generated files anew
 	go test ./internal/server -run TestOpenAPI -update
+	go test ./cmd/prewarm -run TestReference -update
 
 generated: ## fail if generate would change something
 	sh tools/generated.sh

@@ -34,7 +34,7 @@ func (r *reader) server(doc serverDoc) Server {
 		r.add(field, doc.Listen, "it is not a loopback address, and the API has neither tokens nor TLS yet",
 			"write "+net.JoinHostPort("127.0.0.1", port)+", and reach it from elsewhere through an ssh tunnel")
 	}
-	return Server{Listen: doc.Listen}
+	return Server(doc)
 }
 
 // validPort tells whether s is a port number, 0 to 65535, in plain digits.

@@ -82,7 +82,9 @@ func syntax(err error) *refusal {
 	}
 	told := &refusal{0, "it is not YAML", "look for wrong indentation and missing quotes, here and in the lines that follow"}
 	if match := yamlError.FindStringSubmatch(err.Error()); match != nil {
-		told.line, _ = strconv.Atoi(match[1])
+		if line, err := strconv.Atoi(match[1]); err == nil {
+			told.line = line
+		}
 		told.why += ": " + match[2]
 	}
 	return told

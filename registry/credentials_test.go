@@ -31,29 +31,37 @@ func TestCredentials(t *testing.T) {
 		{"nothing anywhere", "node", nil, authn.AuthConfig{}, Credentials{}},
 		{
 			"configuration before the Docker config file", "reg.example.com:5000/x",
-			[]Access{{Name: "REG.example.com:5000", Username: "u", Password: "p"}}, helper,
+			[]Access{{Name: "REG.example.com:5000", Username: "u", Password: "p"}},
+			helper,
 			Credentials{Username: "u", Password: "p", Server: "reg.example.com:5000"},
 		},
 		{
 			"another registry's entry", "reg.example.com/x",
-			[]Access{{Name: "reg.example.com:5000", Username: "u", Password: "p"}}, authn.AuthConfig{},
+			[]Access{{Name: "reg.example.com:5000", Username: "u", Password: "p"}},
+			authn.AuthConfig{},
 			Credentials{},
 		},
 		{
 			"an entry without a login", "reg.example.com/x",
-			[]Access{{Name: "reg.example.com", PlainHTTP: true}}, helper,
+			[]Access{{Name: "reg.example.com", PlainHTTP: true}},
+			helper,
 			Credentials{Username: "<token>", IdentityToken: "from-helper", Server: "reg.example.com"},
 		},
 		{
-			"Docker Hub by its name", "node", []Access{{Name: "docker.io", Username: "u", Password: "p"}}, authn.AuthConfig{},
+			"Docker Hub by its name", "node",
+			[]Access{{Name: "docker.io", Username: "u", Password: "p"}},
+			authn.AuthConfig{},
 			Credentials{Username: "u", Password: "p", Server: "https://index.docker.io/v1/"},
 		},
 		{
-			"Docker Hub by its old name", "node", []Access{{Name: "index.docker.io", Username: "u", Password: "p"}}, authn.AuthConfig{},
+			"Docker Hub by its old name", "node",
+			[]Access{{Name: "index.docker.io", Username: "u", Password: "p"}},
+			authn.AuthConfig{},
 			Credentials{Username: "u", Password: "p", Server: "https://index.docker.io/v1/"},
 		},
 		{
-			"bearer token", "ghcr.io/a/b", nil, authn.AuthConfig{RegistryToken: "t"},
+			"bearer token", "ghcr.io/a/b", nil,
+			authn.AuthConfig{RegistryToken: "t"},
 			Credentials{RegistryToken: "t", Server: "ghcr.io"},
 		},
 	} {

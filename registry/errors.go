@@ -102,7 +102,8 @@ func (f failure) answered(e *transport.Error) *problem.Error {
 func (f failure) denied(status string) *problem.Error {
 	if f.session.loggedIn {
 		return f.problem(problem.RegistryAuth,
-			fmt.Sprintf("check the username and the password, that the token has not expired, and that it may read %s; registries also answer so where a repository does not exist", f.session.repo),
+			fmt.Sprintf("check the username and the password, that the token has not expired, and that it may read %s; "+
+				"registries also answer so where a repository does not exist", f.session.repo),
 			"refuses the credentials (%s)", status)
 	}
 	return f.problem(problem.RegistryAuth,

@@ -26,6 +26,11 @@ func (r *Runner) free(h *host) {
 	r.mu.Lock()
 	h.inUse--
 	r.mu.Unlock()
+	r.wake()
+}
+
+// wake lets Run look at the queue.
+func (r *Runner) wake() {
 	select {
 	case r.kick <- struct{}{}:
 	default: // a look is owed already

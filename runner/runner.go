@@ -153,6 +153,7 @@ func (r *Runner) Submit(ctx context.Context, spec Spec, waitWarm time.Duration) 
 		return Run{}, err
 	}
 	r.dispatch()
+	r.wake() // Run must learn when this one's wait ends
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return l.run, nil

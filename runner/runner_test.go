@@ -98,9 +98,9 @@ func TestWaitWarmEnds(t *testing.T) {
 	inTime(t, func(s *scene) {
 		s.images.set(one)
 		begun := time.Now()
-		run := s.submit(time.Minute)
+		run := s.submit(20 * time.Second)
 		ended := s.expectEnd(run.ID, runner.Refused, problem.ImageNotWarm)
-		if waited := ended.Ended.Sub(begun); waited != time.Minute {
+		if waited := ended.Ended.Sub(begun); waited != 20*time.Second {
 			t.Errorf("refused after %s", waited)
 		}
 		if s.hosts["a"].Created(run.ID)+s.hosts["b"].Created(run.ID) != 0 {

@@ -130,7 +130,7 @@ func (w *Warmer) notManaged(name string) error {
 // nearest gives up to three names that may have been meant; jobs, too, for
 // jobs:other.
 func (w *Warmer) nearest(name string) []string {
-	near := problem.Nearest(name, w.names(), max(1, len(name)/3))
+	near := problem.Nearest(name, w.names(), max(2, len(name)/3))
 	if image, _, tagged := strings.Cut(name, ":"); tagged {
 		for _, n := range problem.Nearest(image, w.names(), 0) {
 			near = appendNew(near, n)

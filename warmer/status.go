@@ -1,9 +1,9 @@
 package warmer
 
 import (
-	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prewarm/prewarm/registry"
@@ -234,7 +234,7 @@ func (w *Warmer) sharedEngine(h *host) string {
 			others = append(others, name)
 		}
 	}
-	return fmt.Sprintf("the same engine as %v: keep one of the entries", others)
+	return "the same engine as " + strings.Join(others, ", ") + ": keep one of the entries"
 }
 
 // Marker is the mark of the engine that answers for a host now; empty before

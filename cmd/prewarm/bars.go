@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
@@ -50,10 +51,23 @@ func (b *bars) add(host string) *bar {
 	added.label.Store(new(string))
 	added.Bar = b.all.New(0, mpb.BarStyle().Lbound("▕").Filler("█").Tip("█").Padding("░").Rbound("▏"),
 		mpb.BarWidth(barWidth),
-		mpb.PrependDecorators(decor.Name(host, decor.WCSyncSpaceR)),
-		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return *added.label.Load() })))
+		mpb.PrependDecorators(decor.Name(host, decor.WCSyncWidthR)),
+		mpb.AppendDecorators(decor.Any(func(s decor.Statistics) string { return fit(*added.label.Load(), s.AvailableWidth) })))
 	b.byHost[host] = added
 	return added
+}
+
+// minLabel is what a label gets on a terminal too narrow for it and the bar.
+const minLabel = 20
+
+// fit cuts a label to what the line has left beside the bar and two spaces: the
+// library gives a long label the room of the bar.
+func fit(label string, left int) string {
+	room := max(left-barWidth-2, min(minLabel, left-2))
+	if room <= 0 {
+		return "" // Snip takes that for no limit
+	}
+	return text.Snip(label, room, "…")
 }
 
 // update shows where a copy is now. No bar is ended before all are: a host that
@@ -75,7 +89,7 @@ func (b *bar) update(h api.HostCopy) {
 func describe(h api.HostCopy) string {
 	p := h.Progress
 	if h.State == "pulling" && p != nil && p.Layers > 0 {
-		return fmt.Sprintf("%s of %s, %d of %d layers unpacked", size(p.Bytes), size(p.TotalBytes), p.LayersDone, p.Layers)
+		return fmt.Sprintf("%s of %s, %d/%d layers unpacked", size(p.Bytes), size(p.TotalBytes), p.LayersDone, p.Layers)
 	}
 	return stateOf(h)
 }

@@ -120,8 +120,8 @@ func outcome(run api.Run) error {
 		if run.ExitCode == nil {
 			coded.code, coded.err = exitNothingRan, fmt.Errorf("run %s was canceled before its container started", run.ID)
 		}
-	case "interrupted":
-		coded.err = fmt.Errorf("run %s was interrupted: %s", run.ID, run.Detail)
+	case "interrupted": // an exit code, if there is one, proves nothing
+		coded.code, coded.err = exitUnknown, fmt.Errorf("run %s was interrupted: %s", run.ID, run.Detail)
 	default:
 		coded.err = fmt.Errorf("the log of run %s ended while it is %s: is the server stopping?", run.ID, run.State)
 	}

@@ -89,7 +89,7 @@ func newRoot() *cobra.Command {
 		Version:       buildVersion(),
 	}, c.newServe(), c.newStatus(), c.newCheck(), c.newWarm(), c.newRun(), c.newConfig(), c.newVersion())
 	root.PersistentFlags().StringVar(&c.server, "server", cmp.Or(os.Getenv("PREWARM_URL"), defaultServer), "`URL` of the server, also by PREWARM_URL")
-	root.PersistentFlags().StringVarP(&c.output, "output", "o", "table", "table for people or json for programs")
+	root.PersistentFlags().StringVarP(&c.output, "output", "o", "table", "`format`: table for people or json for programs")
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return c.check(cmd) }
 	root.SetFlagErrorFunc(flagError)

@@ -65,7 +65,7 @@ func (c *cli) newRun() *cobra.Command {
 func (f *runFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringArrayVarP(&f.env, "env", "e", nil, "`NAME=value`, or NAME to pass on the caller's; may be repeated")
-	flags.StringArrayVar(&f.envFiles, "env-file", nil, "`file` of such lines; may be repeated")
+	flags.StringArrayVar(&f.envFiles, "env-file", nil, "`file` with a variable on each line, # before comments; may be repeated")
 	flags.StringVar(&f.network, "network", "", "bridge, none, or the `name` of a network on the hosts")
 	flags.StringVarP(&f.user, "user", "u", "", "`name` or uid, with :group or :gid")
 	flags.StringVarP(&f.workdir, "workdir", "w", "", "working `directory` in the container")

@@ -16,7 +16,7 @@ import (
 const configFile = "prewarm.yaml"
 
 func configFlag(cmd *cobra.Command, path *string) {
-	cmd.Flags().StringVarP(path, "config", "c", configFile, "configuration file")
+	cmd.Flags().StringVarP(path, "config", "c", configFile, "configuration `file`")
 	_ = cmd.MarkFlagFilename("config", "yaml", "yml") // fails only for a flag that isn't there
 }
 
@@ -54,8 +54,8 @@ func (c *cli) newServe() *cobra.Command {
 		},
 	}
 	configFlag(cmd, &path)
-	cmd.Flags().StringVar(&format, "log-format", "text", "text for people or json for programs; logs go to stderr")
-	cmd.Flags().TextVar(&level, "log-level", slog.LevelInfo, "DEBUG, INFO, WARN or ERROR")
+	cmd.Flags().StringVar(&format, "log-format", "text", "`format` of the log on stderr: text for people or json for programs")
+	cmd.Flags().TextVar(&level, "log-level", slog.LevelInfo, "lowest `level` that is logged: DEBUG, INFO, WARN or ERROR")
 	_ = cmd.RegisterFlagCompletionFunc("log-format", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("log-level", cobra.FixedCompletions([]string{"DEBUG", "INFO", "WARN", "ERROR"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd

@@ -50,8 +50,16 @@ func (c *cli) newStatus() *cobra.Command {
 }
 
 func (s fleetStatus) print(w io.Writer, now time.Time) {
+	if len(s.Hosts) == 0 {
+		fmt.Fprintln(w, "the configuration has no hosts")
+		return
+	}
 	s.printHosts(w)
 	fmt.Fprintln(w)
+	if len(s.Images) == 0 {
+		fmt.Fprintln(w, "the configuration has no images")
+		return
+	}
 	reasons := s.printImages(w, now)
 	if len(reasons) > 0 {
 		fmt.Fprintln(w)
@@ -102,7 +110,7 @@ func (s fleetStatus) printImages(w io.Writer, now time.Time) (reasons []string) 
 			name := trackName(image.Name, track.Tag)
 			for _, r := range rollouts(track) {
 				t.AppendRow(s.row(name, r, now))
-				reasons = append(reasons, reasonsOf(name, r)...)
+				reasons = appendNew(reasons, reasonsOf(name, r)...)
 			}
 			if len(rollouts(track)) == 0 {
 				t.AppendRow(table.Row{name, "-", "not seen yet"})
@@ -146,20 +154,33 @@ func percent(p api.Progress) string {
 	return fmt.Sprintf("%d%% of %s", min(100, p.Bytes*100/p.TotalBytes), size(p.TotalBytes))
 }
 
-// reasonsOf says why a digest is not warm on hosts that can be reached; an
-// unreachable host says so once, for all digests.
+// reasonsOf says why a digest is not warm on hosts. What is the host's fault is
+// said in the same words for all digests, or by the host itself.
 func reasonsOf(name string, r api.Rollout) (reasons []string) {
 	for _, c := range r.Hosts {
 		if c.Reason == "" || c.State == "unreachable" {
 			continue
 		}
+		if c.State == "duplicate_engine" {
+			reasons = append(reasons, c.Host+": "+c.Reason)
+			continue
+		}
 		reason := fmt.Sprintf("%s %s on %s: %s", name, shortDigest(r.Digest), c.Host, c.Reason)
 		if c.NextTry != nil {
-			reason += fmt.Sprintf(" (failed %d times, next try at %s)", c.Attempts, c.NextTry.Local().Format(time.TimeOnly))
+			reason += fmt.Sprintf(" (failed %s, next try at %s)", count(c.Attempts, "time"), c.NextTry.Local().Format(time.TimeOnly))
 		}
 		reasons = append(reasons, reason)
 	}
 	return reasons
+}
+
+func appendNew(all []string, more ...string) []string {
+	for _, s := range more {
+		if !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
+	return all
 }
 
 func rollouts(t api.Track) []api.Rollout {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -33,7 +34,7 @@ func (c *cli) newWarm() *cobra.Command {
 			return c.warm(cmd, args[0], hosts)
 		},
 	})
-	cmd.Flags().StringSliceVar(&hosts, "host", nil, "only on this host; may be repeated")
+	cmd.Flags().StringSliceVar(&hosts, "host", nil, "only on the host of this `name`; may be repeated")
 	_ = cmd.RegisterFlagCompletionFunc("host", c.completeHost)
 	return cmd
 }
@@ -98,7 +99,7 @@ func (c *cli) newWatcher(w io.Writer) watcher {
 	if c.json() {
 		return quiet{}
 	}
-	if f, ok := w.(interface{ Fd() uintptr }); ok && term.IsTerminal(int(f.Fd())) {
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" {
 		return newBars(w)
 	}
 	return &lines{w: w, last: make(map[string]string)}

@@ -5,7 +5,6 @@ package docker
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"strings"
@@ -80,7 +79,7 @@ func (r *rig) host(t *testing.T, endpoint string) *Host {
 	t.Helper()
 	h, err := New(Options{
 		Name: "etl-1", Instance: "contract", Endpoint: endpoint, Insecure: true,
-		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -95,7 +95,7 @@ func (e *engine) host(change ...func(*Options)) *Host {
 	e.t.Helper()
 	o := Options{
 		Name: "etl-1", Instance: "inst", Endpoint: "unix://" + e.socket,
-		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Logger: slog.New(slog.DiscardHandler),
 	}
 	for _, c := range change {
 		c(&o)

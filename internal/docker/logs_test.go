@@ -65,7 +65,7 @@ func TestLogsTellHowTheyEnd(t *testing.T) {
 			n := 0
 			err := e.host().Logs(t.Context(), "c1", time.Time{}, true, func(runner.Line) error { n++; return c.emit })
 			wantCode(t, "Logs", err, c.want)
-			if n != c.lines || (c.emit != nil && err != c.emit) {
+			if n != c.lines || (c.emit != nil && !errors.Is(err, c.emit)) {
 				t.Errorf("%d lines, %v; want %d", n, err, c.lines)
 			}
 		})

@@ -95,7 +95,11 @@ var pullSayings = []saying{
 	{[]string{"invalid tar header"}, problem.EngineAPI, "the engine can't unpack a layer", "layers packed with zstd need Engine 23 or newer: upgrade the host, or build with gzip"},
 
 	// The way from the engine to the registry, as Go's net and net/http say it.
-	{[]string{"server gave http response to https client"}, problem.RegistryUnavailable, "the engine speaks TLS to a registry that does not", `add the registry to "insecure-registries" in the host's daemon.json`},
+	{
+		[]string{"server gave http response to https client"},
+		problem.RegistryUnavailable,
+		"the engine speaks TLS to a registry that does not", `add the registry to "insecure-registries" in the host's daemon.json`,
+	},
 	{[]string{"x509:"}, problem.RegistryUnavailable, "the engine does not trust the registry's certificate", "put the registry's CA under /etc/docker/certs.d on the host"},
 	{[]string{"no such host"}, problem.RegistryUnavailable, "the host can't resolve the registry's name", mendRegistry},
 	{[]string{"connection refused"}, problem.RegistryUnavailable, "the registry refuses connections from the host", mendRegistry},

@@ -74,7 +74,7 @@ func lockDir(dir string) (*os.File, error) {
 		return nil, fmt.Errorf("open the lock of the state: %w", err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.Join(problem.Wrap(problem.StateLocked, err,
+		return nil, errors.Join(problem.New(problem.StateLocked,
 			fmt.Sprintf("another prewarm serve uses the state in %s", dir),
 			"stop that one, or give this one a state.path of its own"), f.Close())
 	}

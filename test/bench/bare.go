@@ -25,11 +25,13 @@ func (e *engine) firstLine(ctx context.Context, pin, network string) (seen sight
 	}
 	container := "/containers/" + made.ID
 	defer func() { err = errors.Join(err, e.call(ctx, http.MethodDelete, container+"?force=1", nil, nil)) }()
+	created := time.Now()
 	attached, err := e.send(ctx, http.MethodPost, container+"/attach?stream=1&stdout=1&stderr=1", nil)
 	if err != nil {
 		return seen, err
 	}
 	defer attached.Body.Close()
+	attaching := time.Since(created)
 	// The line often comes before the start is answered.
 	arrivals := make(chan arrival, 1)
 	go func() {
@@ -40,11 +42,11 @@ func (e *engine) firstLine(ctx context.Context, pin, network string) (seen sight
 		return seen, err
 	}
 	a := <-arrivals
-	if a.err != nil || a.line != "sleeping" {
+	if a.err != nil || a.line != livingOn {
 		return seen, errors.Join(fmt.Errorf("container %s printed %q", made.ID, a.line), a.err)
 	}
 	stamped, err := e.stamp(ctx, container)
-	return sighting{took: a.at.Sub(begin), delivered: a.at.Sub(stamped)}, err
+	return sighting{took: a.at.Sub(begin), outside: attaching + a.at.Sub(stamped)}, err
 }
 
 // arrival is a line of an attached stream.

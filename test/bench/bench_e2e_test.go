@@ -19,7 +19,7 @@ func TestEveryBenchmarkAnswers(t *testing.T) {
 		"cores", "Engine", // the machine
 		"### `prewarm run` of a warm one-line image against `docker run --rm`",
 		"\n| bridge | 1 | ", "\n| none | 1 | ",
-		"\n| bridge | from the request | 1 | ", "\n| none | from the engine's timestamp | 1 | ",
+		"\n| bridge | all of it | 1 | ", "\n| none | without the engine's create and start | 1 | ",
 		"### First log line of a program that prints and lives on",
 		"### A cold image of 1 × 0.954 MiB on 3 hosts",
 		"\n| check → current | 1 | ", "\n| push → current, watched every second | 1 | ",

@@ -8,17 +8,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestNotingKeepsTheDeliveries(t *testing.T) {
+func TestNotingKeepsTheWhatTheWayDoesNotTell(t *testing.T) {
 	t.Parallel()
-	var delivered []time.Duration
-	w := noting(&delivered, func(context.Context) (sighting, error) { return sighting{took: 200, delivered: 3}, nil })
+	var outside []time.Duration
+	w := noting(&outside, func(context.Context) (sighting, error) { return sighting{took: 200, outside: 3}, nil })
 	for range 2 {
 		if took, err := w(t.Context()); err != nil || took != 200 {
 			t.Fatalf("took %v, %v", took, err)
 		}
 	}
-	if diff := cmp.Diff([]time.Duration{3, 3}, delivered); diff != "" {
-		t.Errorf("deliveries (-want +got):\n%s", diff)
+	if diff := cmp.Diff([]time.Duration{3, 3}, outside); diff != "" {
+		t.Errorf("kept (-want +got):\n%s", diff)
 	}
 }
 

@@ -73,7 +73,11 @@ func TestFleetsStandSideBySide(t *testing.T) {
 	err := g.Wait()
 	for _, f := range fleets {
 		if f != nil {
-			defer f.Down()
+			defer func() {
+				if err := f.Down(); err != nil {
+					t.Error(err)
+				}
+			}()
 		}
 	}
 	if err != nil {

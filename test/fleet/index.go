@@ -70,7 +70,7 @@ func tryLock(path string) (lock, error) {
 // unlock releases the lock; an index without fleets is removed first.
 func (l lock) unlock() {
 	_ = os.Remove(l.dir.Name()) // fails as long as it lists something
-	_ = l.dir.Close()
+	_ = l.dir.Close()           // it was only read
 }
 
 // enlist makes a fleet known. It fails with os.ErrExist when the id is taken.

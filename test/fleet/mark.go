@@ -58,7 +58,7 @@ func (m mark) processes() ([]process, error) {
 			continue
 		}
 		environ, _ := os.ReadFile(procFile(pid, "environ")) // gone, or not ours to read
-		cgroup, _ := os.ReadFile(procFile(pid, "cgroup"))
+		cgroup, _ := os.ReadFile(procFile(pid, "cgroup"))   // the same
 		if m.covers(environ, cgroup) {
 			found = append(found, p)
 		}

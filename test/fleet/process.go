@@ -71,7 +71,7 @@ func (p process) signal(sig syscall.Signal) error {
 	if err != nil {
 		return fmt.Errorf("find process %d: %w", p.PID, err)
 	}
-	defer h.Release()
+	defer func() { _ = h.Release() }() // nothing waits for it
 	if !p.alive() {
 		return nil
 	}

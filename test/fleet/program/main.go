@@ -78,7 +78,7 @@ func (p program) run(args []string) int {
 		"both":    p.both,
 		"noeol":   p.noeol,
 		"long":    p.long,
-		"exit":    func(a []string) (int, error) { return number(a) },
+		"exit":    number,
 		"sleep":   p.sleep,
 		"env":     p.environ,
 		"whoami":  p.whoami,

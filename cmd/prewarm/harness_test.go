@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/prewarm/prewarm/internal/api"
+	"github.com/prewarm/prewarm/internal/docker/dockertest"
+	"github.com/prewarm/prewarm/internal/problem"
+	"github.com/prewarm/prewarm/internal/server"
+	"github.com/prewarm/prewarm/internal/store"
+	"github.com/prewarm/prewarm/registry"
+	"github.com/prewarm/prewarm/runner"
+	"github.com/prewarm/prewarm/warmer"
+)
+
+// fleet is a server over fake engines, in the test's process: the warmer, the
+// runner, the store and the API are the real ones. It serves one image, jobs,
+// of one tag, latest.
+type fleet struct {
+	url   string
+	hosts map[string]*dockertest.Fake
+
+	tags     *tags
+	api      api.Client
+	listener *cuttable
+	end      context.CancelFunc
+	ended    chan error
+}
+
+var platform = registry.Platform{OS: "linux", Architecture: "amd64"}
+
+const repository = "registry.test/etl/jobs"
+
+// layers are those of every image, in bytes.
+var layers = []int64{30_000_000, 12_000_000}
+
+// pinOf is digest n: its digit, 64 times.
+func pinOf(n int) registry.Pin {
+	return registry.NewPin(dockertest.Pin(repository, 0).Repository(), registry.Digest("sha256:"+strings.Repeat(strconv.Itoa(n), 64)))
+}
+
+// newFleet starts a server with these hosts; its state is kept in dir.
+func newFleet(ctx context.Context, dir string, hosts ...string) (*fleet, error) {
+	f := &fleet{hosts: make(map[string]*dockertest.Fake), tags: &tags{}, ended: make(chan error, 1)}
+	for _, name := range hosts {
+		f.hosts[name] = dockertest.NewFake(dockertest.Options{Name: name})
+	}
+	var listen net.ListenConfig
+	l, err := listen.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	f.listener = &cuttable{Listener: l, closed: make(chan struct{})}
+	f.url = "http://" + l.Addr().String()
+	f.api.URL = f.url
+	run, err := f.wire(ctx, dir, hosts)
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	f.end = end
+	go func() { f.ended <- run(life) }()
+	return f, nil
+}
+
+// wire puts the server together, as package app does with real engines.
+func (f *fleet) wire(ctx context.Context, dir string, hosts []string) (run func(context.Context) error, err error) {
+	state, err := store.Open(ctx, filepath.Join(dir, "state"))
+	if err != nil {
+		return nil, err
+	}
+	log := slog.New(slog.DiscardHandler)
+	repo, err := registry.ParseRepository(repository)
+	if err != nil {
+		return nil, err
+	}
+	warm := warmer.Options{
+		Tracks:   []warmer.Track{{ID: warmer.TrackID{Image: "jobs", Tag: "latest"}, Repository: repo, Hosts: hosts}},
+		Registry: f.tags, Store: state, Logger: log, ProbeEvery: 50 * time.Millisecond,
+	}
+	runs := runner.Options{Store: state, LogDir: filepath.Join(dir, "logs"), Logger: log}
+	for _, name := range hosts {
+		warm.Hosts = append(warm.Hosts, warmer.HostOptions{Name: name, Host: f.hosts[name], Pulls: 2})
+		runs.Hosts = append(runs.Hosts, runner.HostOptions{Name: name, Engine: f.hosts[name], Slots: 4})
+	}
+	w := warmer.New(warm)
+	runs.Images = w
+	r := runner.New(runs)
+	s := server.New(server.Options{Images: w, Runs: r, Version: "test", Logger: log})
+	return func(ctx context.Context) error {
+		group, ctx := errgroup.WithContext(ctx)
+		group.Go(func() error { return w.Run(ctx) })
+		group.Go(func() error { return r.Run(ctx) })
+		group.Go(func() error { return s.Serve(ctx, f.listener) })
+		return errors.Join(group.Wait(), state.Close())
+	}, errors.Join(w.Load(ctx), r.Recover(ctx))
+}
+
+// stop ends the server in order, and then the containers that go on.
+func (f *fleet) stop() error {
+	f.end()
+	err := <-f.ended
+	for _, h := range f.hosts {
+		h.Wipe()
+	}
+	return err
+}
+
+// push makes digest n what the tag shows.
+func (f *fleet) push(n int) registry.Pin {
+	pin := pinOf(n)
+	for _, h := range f.hosts {
+		h.Publish(pin, platform, layers)
+	}
+	f.tags.set(pin, nil)
+	return pin
+}
+
+// warm makes digest n current: the server has seen it, and every host has it.
+func (f *fleet) warm(ctx context.Context, n int) error {
+	pin := f.push(n)
+	if _, err := f.api.Check(ctx, "jobs"); err != nil {
+		return err
+	}
+	return f.await(ctx, func(image api.Image) bool {
+		current := image.Tracks[0].Current
+		return current != nil && current.Digest == string(pin.Digest())
+	})
+}
+
+// await waits until jobs is as it is wanted.
+func (f *fleet) await(ctx context.Context, wanted func(api.Image) bool) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	for {
+		image, err := f.api.Image(ctx, "jobs")
+		switch {
+		case err != nil:
+			return err
+		case wanted(image):
+			return nil
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// tags is a registry of one repository with one tag.
+type tags struct {
+	mu     sync.Mutex
+	latest registry.Pin
+	err    error
+}
+
+func (r *tags) set(pin registry.Pin, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.latest, r.err = pin, err
+}
+
+func (r *tags) Resolve(_ context.Context, ref registry.Ref) (registry.Pin, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err == nil && r.latest.IsZero() {
+		return r.latest, problem.New(problem.TagNotFound, fmt.Sprintf("resolve %s: the registry knows no such tag", ref), "push it")
+	}
+	return r.latest, r.err
+}
+
+func (r *tags) Manifest(_ context.Context, pin registry.Pin, _ []registry.Platform) (registry.Manifest, error) {
+	child := registry.Child{Platform: platform, Digest: pin.Digest()}
+	for _, bytes := range layers {
+		child.Layers = append(child.Layers, registry.Layer{Bytes: bytes})
+	}
+	return registry.Manifest{Pin: pin, Children: []registry.Child{child}}, nil
+}
+
+// cuttable is a listener that can fail under a server that goes on.
+type cuttable struct {
+	net.Listener
+	closed chan struct{} // by the server
+
+	mu    sync.Mutex
+	conns []net.Conn
+}
+
+func (c *cuttable) Accept() (net.Conn, error) {
+	conn, err := c.Listener.Accept()
+	if err != nil {
+		<-c.closed // the server is not to notice before
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.conns = append(c.conns, conn)
+	return conn, nil
+}
+
+func (c *cuttable) Close() error {
+	close(c.closed)
+	_ = c.Listener.Close() // it may be frozen
+	return nil
+}
+
+// freeze refuses new connections and keeps those there are.
+func (c *cuttable) freeze() { _ = c.Listener.Close() }
+
+// cut refuses new connections and ends those there are.
+func (c *cuttable) cut() {
+	c.freeze()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, conn := range c.conns {
+		_ = conn.Close()
+	}
+}

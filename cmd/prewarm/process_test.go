@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// quickRace lets a program built with the race detector end without its usual
+// pause of a second.
+const quickRace = "atexit_sleep_ms=0"
+
+// process is this program, started by a test that sends it signals.
+type process struct {
+	t              *testing.T
+	cmd            *exec.Cmd
+	stdout, stderr *output
+}
+
+// output is what a process printed so far.
+type output struct {
+	mu      sync.Mutex
+	text    bytes.Buffer
+	printed chan struct{} // holds one token after each write
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	select {
+	case o.printed <- struct{}{}:
+	default:
+	}
+	return o.text.Write(b)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// await waits until the output contains a text.
+func (o *output) await(t *testing.T, text string) {
+	t.Helper()
+	limit := time.After(10 * time.Second)
+	for !strings.Contains(o.String(), text) {
+		select {
+		case <-o.printed:
+		case <-limit:
+			t.Fatalf("%q was not printed, but: %s", text, o)
+		}
+	}
+}
+
+// start starts the program against a server. Its stdout goes to stdout, or to
+// the process's own where that is nil.
+func start(t *testing.T, url string, stdout io.Writer, args ...string) *process {
+	t.Helper()
+	p := &process{
+		t: t, cmd: exec.CommandContext(t.Context(), "prewarm", args...),
+		stdout: &output{printed: make(chan struct{}, 1)}, stderr: &output{printed: make(chan struct{}, 1)},
+	}
+	p.cmd.Env = append(os.Environ(), "PREWARM_URL="+url, "GORACE="+quickRace)
+	p.cmd.Stdout, p.cmd.Stderr = p.stdout, p.stderr
+	if stdout != nil {
+		p.cmd.Stdout = stdout
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func (p *process) signal(s syscall.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// wantEnd wants the process to end with a code, and to have said why.
+func (p *process) wantEnd(code int, reason string) {
+	p.t.Helper()
+	_ = p.cmd.Wait() // its error is the code
+	if got := p.cmd.ProcessState.ExitCode(); got != code {
+		p.t.Errorf("exit code %d, want %d; stderr: %s", got, code, p.stderr)
+	}
+	if !strings.Contains(p.stderr.String(), reason) {
+		p.t.Errorf("stderr does not say %q: %s", reason, p.stderr)
+	}
+}
+
+// serve starts a server on which jobs is warm.
+func serve(t *testing.T) *fleet {
+	t.Helper()
+	f, err := newFleet(t.Context(), t.TempDir(), "e1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := f.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := f.warm(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// theRun is the only run of a server.
+func (f *fleet) theRun(t *testing.T) string {
+	t.Helper()
+	all, err := f.api.Runs(t.Context())
+	if err != nil || len(all.Runs) != 1 {
+		t.Fatalf("%d runs, %v; want one", len(all.Runs), err)
+	}
+	return all.Runs[0].ID
+}
+
+// wantState waits until the only run is in a state.
+func (f *fleet) wantState(t *testing.T, want string) {
+	t.Helper()
+	id := f.theRun(t)
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		run, err := f.api.Run(t.Context(), id)
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case run.State == want:
+			return
+		case time.Now().After(deadline):
+			t.Fatalf("the run is %s, want %s", run.State, want)
+		}
+	}
+}
