@@ -29,7 +29,8 @@ build: ## build bin/prewarm
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/prewarm ./cmd/prewarm
 
 demo: setup ## show the whole job on three real Docker hosts (root)
-	go run ./test/demo
+	go build -o bin/demo ./test/demo
+	exec bin/demo
 
 bench: setup ## measure against docker run and docker pull (root)
 	go run ./test/bench

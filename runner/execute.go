@@ -58,7 +58,9 @@ func (r *Runner) create(ctx context.Context, l *live, h *host) bool {
 		return false // we are stopping; the next start cleans up
 	case problem.CodeOf(err) == problem.ImageLost:
 		r.opts.Images.Recheck(h.Name)
-		r.requeue(l, h)
+		if !r.requeue(l, h) {
+			r.end(l, func(run *Run) { run.State = Canceled })
+		}
 		return false
 	default:
 		// The engine may have made it and its answer was lost.
@@ -68,14 +70,19 @@ func (r *Runner) create(ctx context.Context, l *live, h *host) bool {
 	}
 }
 
-// requeue puts a run back to where it was in the queue.
-func (r *Runner) requeue(l *live, h *host) {
+// requeue puts a run back to where it was in the queue, unless it was canceled
+// meanwhile: Cancel looks for queued runs only once.
+func (r *Runner) requeue(l *live, h *host) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if isClosed(l.canceled) {
+		return false
+	}
 	l.avoid = append(l.avoid, h.Name)
 	l.run.State, l.run.Host, l.run.EngineMarker, l.run.Placed = Queued, "", "", time.Time{}
 	i, _ := slices.BinarySearchFunc(r.queue, l, func(a, b *live) int { return strings.Compare(a.run.ID, b.run.ID) })
 	r.queue = slices.Insert(r.queue, i, l)
+	return true
 }
 
 // start starts the container, unless the run was canceled before.
