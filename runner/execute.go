@@ -47,6 +47,11 @@ func (r *Runner) create(ctx context.Context, l *live, h *host) bool {
 		r.end(l, func(run *Run) { run.State = Canceled })
 		return false
 	}
+	// Before anything exists on the host: after a crash the record must not say
+	// that the run was only queued.
+	if !r.write(run) {
+		return false
+	}
 	id, err := h.Engine.Create(ctx, Container{Name: run.containerName(), Run: run.ID, Pin: run.Pin, Spec: run.Spec})
 	switch {
 	case err == nil:
@@ -122,11 +127,11 @@ func (r *Runner) attend(ctx context.Context, l *live, h *host) {
 	stopped := r.stopOnCancel(ctx, l, h, id)
 	follow := r.follow(ctx, l, h, id)
 	exit, err := h.Engine.Wait(ctx, id)
+	stopSent := stopped() // a cancel from now on comes too late
 	if err == nil {
 		// At once: an engine that stopped could be back while we read the log.
 		err = believable(exit, h.Engine.Confirm(ctx))
 	}
-	stopSent := stopped()
 	gaps := follow.finish(ctx) // reads what is left
 	switch {
 	case ctx.Err() != nil:
@@ -198,7 +203,8 @@ func (r *Runner) stopOnCancel(ctx context.Context, l *live, h *host, id string) 
 		r.mu.Unlock()
 		if err := h.Engine.Stop(ctx, id, r.opts.Grace); err != nil && ctx.Err() == nil {
 			r.log.Warn("container not stopped; trying on", "run", run, "host", h.Name, "error", err)
-			r.stopLater(h, run, id)
+			// Not removed: attend has still to read its exit and its log.
+			r.reap(h, run, id, func(ctx context.Context) error { return h.Engine.Stop(ctx, id, r.opts.Grace) })
 		}
 	})
 	return sync.OnceValue(func() bool {
@@ -239,7 +245,7 @@ func (r *Runner) end(l *live, set func(*Run)) {
 	set(&run)
 	run.Ended = time.Now()
 	run.addDetail(l.log.sync())
-	if !r.writeOutcome(run) {
+	if !r.write(run) {
 		return
 	}
 	r.mu.Lock()
@@ -254,15 +260,15 @@ func (r *Runner) end(l *live, set func(*Run)) {
 		"exit_code", run.ExitCode, "reason", run.Reason, "took", run.Ended.Sub(run.Submitted).Round(time.Millisecond))
 }
 
-// writeOutcome tries until the store has it, or until we stop: an outcome that
-// was not written down is never told.
-func (r *Runner) writeOutcome(run Run) bool {
+// write tries until the store has the run as it is now, or until we stop: what
+// was not written down is neither done nor told.
+func (r *Runner) write(run Run) bool {
 	for r.life.Err() == nil {
 		err := r.opts.Store.UpdateRun(r.life, run)
 		if err == nil {
 			return true
 		}
-		r.log.Error("outcome not written down; trying again in a second", "run", run.ID, "error", err)
+		r.log.Error("run not written down; trying again in a second", "state", run.State, "run", run.ID, "error", err)
 		pause(r.life, time.Second)
 	}
 	return false

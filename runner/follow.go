@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/prewarm/prewarm/internal/problem"
 )
 
 // follower takes a container's log into the run's spool: it follows while the
@@ -35,8 +37,10 @@ const retryFollow = 500 * time.Millisecond
 
 func (f *follower) loop(ctx context.Context) {
 	for {
-		err := f.engine.Logs(ctx, f.id, f.cursor.resume(), true, f.take)
-		if err == nil || ctx.Err() != nil || f.err != nil {
+		// A clean end proves nothing: an engine that restarts under live-restore
+		// ends the log, and the container goes on. finish ends this loop.
+		_ = f.engine.Logs(ctx, f.id, f.cursor.resume(), true, f.take) // tried again, or finish tells
+		if ctx.Err() != nil || f.err != nil {
 			return
 		}
 		pause(ctx, retryFollow)
@@ -52,9 +56,20 @@ func (f *follower) finish(ctx context.Context) error {
 	if f.err != nil {
 		return f.err
 	}
-	err := f.engine.Logs(ctx, f.id, f.cursor.resume(), false, f.take)
+	var err error
+	for range finishTries {
+		err = f.engine.Logs(ctx, f.id, f.cursor.resume(), false, f.take)
+		if err == nil || f.err != nil || ctx.Err() != nil || problem.CodeOf(err) != problem.HostUnreachable {
+			break
+		}
+		pause(ctx, retryFollow)
+	}
 	return errors.Join(f.err, err)
 }
+
+// finishTries is how often the rest of a log is asked for: the container is
+// removed after the last one.
+const finishTries = 5
 
 func (f *follower) take(line Line) error {
 	if !f.cursor.take(line) {

@@ -23,7 +23,10 @@ func (r *Runner) Recover(ctx context.Context) error {
 		return fmt.Errorf("look for unfinished runs: %w", err)
 	}
 	for _, run := range runs {
-		run.Detail = "the server ended while the run was " + string(run.State)
+		run.Detail = "the server ended before the run did; how far it got is not known"
+		if run.State == Queued {
+			run.Detail = "the server ended while the run was queued; nothing was executed"
+		}
 		run.State, run.Reason, run.Ended = Interrupted, problem.Stopping, time.Now()
 		if err := r.opts.Store.UpdateRun(ctx, run); err != nil {
 			return fmt.Errorf("mark run %s interrupted: %w", run.ID, err)

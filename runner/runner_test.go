@@ -263,6 +263,34 @@ func TestCancelOfAProgramThatIgnoresTheSignalKills(t *testing.T) {
 	})
 }
 
+// A stop that does not get through is sent again, and what the program printed
+// on the way out is read before its container goes.
+func TestCancelOverABrokenConnectionKeepsTheLog(t *testing.T) {
+	t.Parallel()
+	inTime(t, func(s *scene) {
+		run := s.submit(0, "sleep", "1h")
+		s.settle(time.Second)
+		for _, h := range s.hosts {
+			h.SetDown(true)
+		}
+		if _, err := s.r.Cancel(context.Background(), run.ID); err != nil {
+			t.Fatal(err)
+		}
+		s.settle(2 * time.Second)
+		for _, h := range s.hosts {
+			h.SetDown(false)
+		}
+		ended := s.expectEnd(run.ID, runner.Canceled, "")
+		if got := s.log(run.ID); got != "sleeping\nterminated" || ended.Detail != "" {
+			t.Errorf("log %q, detail %q", got, ended.Detail)
+		}
+		s.settle(time.Minute)
+		if s.left() != 0 {
+			t.Error("the container was not removed")
+		}
+	})
+}
+
 func TestCancelOfAQueuedRun(t *testing.T) {
 	t.Parallel()
 	inTime(t, func(s *scene) {
@@ -393,9 +421,13 @@ func TestAStartMarksWhatWasLeft(t *testing.T) {
 		s.hosts["b"].SetDown(true)
 		s.stop()
 		s.start()
-		for _, run := range []runner.Run{running, queued} {
-			if ended := s.expectEnd(run.ID, runner.Interrupted, problem.Stopping); ended.Exited || ended.Detail == "" {
-				t.Errorf("recorded %+v", ended)
+		for run, detail := range map[*runner.Run]string{&running: "how far it got is not known", &queued: "nothing was executed"} {
+			ended := s.expectEnd(run.ID, runner.Interrupted, problem.Stopping)
+			if ended.Exited || !strings.Contains(ended.Detail, detail) {
+				t.Errorf("recorded %+v, want %q", ended, detail)
+			}
+			if run == &running && (ended.Host == "" || ended.EngineMarker == "") {
+				t.Errorf("where it ran is not recorded: %+v", ended)
 			}
 		}
 		s.settle(time.Minute)

@@ -11,6 +11,7 @@ import (
 	"net"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -129,13 +130,30 @@ const watchJitter = 0.1
 
 // watch looks at an image's tags now and then by its schedule.
 func (a *App) watch(ctx context.Context, image config.Image) {
-	look := func(ctx context.Context) {
-		if _, err := a.warmer.Check(ctx, image.Name); err != nil && ctx.Err() == nil {
-			a.opts.Logger.Warn("tag not looked at; what is current stays", "image", image.Name, "error", err)
+	for wait := firstRetry; !a.look(ctx, image.Name) && ctx.Err() == nil; wait = min(2*wait, maxRetry) {
+		// The next firing may be a day away, and a digest has none at all.
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
 		}
 	}
-	look(ctx)
-	schedule.Loop(ctx, image.Watch, watchJitter, look)
+	schedule.Loop(ctx, image.Watch, watchJitter, func(ctx context.Context) { a.look(ctx, image.Name) })
+}
+
+// The first look at a tag is tried again until it succeeds once: after
+// firstRetry, then after twice as long, up to maxRetry.
+const (
+	firstRetry = time.Second
+	maxRetry   = 5 * time.Minute
+)
+
+// look tells whether an image's tags could be looked at.
+func (a *App) look(ctx context.Context, image string) bool {
+	_, err := a.warmer.Check(ctx, image)
+	if err != nil && ctx.Err() == nil {
+		a.opts.Logger.Warn("tag not looked at; what is current stays", "image", image, "error", err)
+	}
+	return err == nil
 }
 
 func (a *App) onStop(fn func() error) { a.cleanup = append(a.cleanup, fn) }

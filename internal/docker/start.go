@@ -23,8 +23,8 @@ const (
 // Start starts a container that was never started. The engine itself would
 // start an ended one again and so execute the job twice: anything but a fresh
 // container is refused with problem.StartFailed. When the engine's reply is
-// lost, Start looks what became of the container: one that runs or ran was
-// started.
+// lost, Start looks what became of the container: one that runs was started. Of
+// one that has ended, or is gone, nobody can tell: problem.HostUnreachable.
 func (h *Host) Start(ctx context.Context, id string) error {
 	s, err := h.connect(ctx)
 	if err != nil {
@@ -70,12 +70,14 @@ func (h *Host) lookAfterStart(ctx context.Context, id string, lost error) error 
 	for range lostReplyLooks {
 		seen, err := h.inspect(ctx, id)
 		switch {
-		case err == nil && !engineTime(seen.State.StartedAt).IsZero():
+		case err == nil && seen.State.Running:
 			return nil
+		case err == nil && !engineTime(seen.State.StartedAt).IsZero():
+			return lost // it has ended, and nobody can tell in which life of the engine
 		case err == nil && seen.State.Error != "":
 			return h.startFailure(seen, fmt.Errorf("%s", seen.State.Error))
 		case errdefs.IsNotFound(err):
-			return err
+			return lost // it may have run before somebody removed it
 		}
 		if err := sleep(ctx, lostReplyPause); err != nil {
 			break

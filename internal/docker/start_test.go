@@ -63,10 +63,10 @@ func TestStartLooksAfterALostReply(t *testing.T) {
 		want  problem.Code
 	}{
 		{"it runs", []http.HandlerFunc{inspected(config1, stateCreated, ourLabels), inspected(config1, stateRunning, ourLabels)}, ""},
-		{"it ran", []http.HandlerFunc{inspected(config1, stateCreated, ourLabels), inspected(config1, stateExited, ourLabels)}, ""},
+		{"it ran", []http.HandlerFunc{inspected(config1, stateCreated, ourLabels), inspected(config1, stateExited, ourLabels)}, problem.HostUnreachable},
 		{"it runs, said a little later", []http.HandlerFunc{inspected(config1, stateCreated, ourLabels), hangUp, inspected(config1, stateCreated, ourLabels), inspected(config1, stateRunning, ourLabels)}, ""},
 		{"it could not be started", []http.HandlerFunc{inspected(config1, stateCreated, ourLabels), inspected(config1, stateFailed, ourLabels)}, problem.StartFailed},
-		{"it is gone", []http.HandlerFunc{inspected(config1, stateCreated, ourLabels), fault(404, "no such container")}, problem.EngineAPI},
+		{"it is gone", []http.HandlerFunc{inspected(config1, stateCreated, ourLabels), fault(404, "no such container")}, problem.HostUnreachable},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

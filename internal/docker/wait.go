@@ -40,13 +40,20 @@ func (h *Host) Wait(ctx context.Context, id string) (runner.Exit, error) {
 	pause := waitPause
 	// The container runs by now, so this look delays nobody.
 	life := h.life(ctx)
-	for rounds := 1; ; rounds++ {
+	broken := false
+	for {
 		waitErr := h.waitOnce(ctx, id)
 		exit, err := h.exit(ctx, id)
 		switch {
 		case err == nil:
-			// One wait that came back was held by one life of the engine.
-			exit.Unwitnessed = rounds > 1 && (life == "" || h.life(ctx) != life)
+			// Asked after the exit was read: whoever answered that is of this
+			// life or an earlier one. Under socket activation a restart can hide
+			// in a single round.
+			now := h.life(ctx)
+			exit.Unwitnessed = now != life
+			if now == "" { // no network to tell by
+				exit.Unwitnessed = broken || waitErr != nil
+			}
 			return exit, nil
 		case ctx.Err() != nil:
 			return runner.Exit{}, h.gaveUp(ctx, "wait for container "+short(id))
@@ -59,6 +66,7 @@ func (h *Host) Wait(ctx context.Context, id string) (runner.Exit, error) {
 			pause = waitPause // the regular look
 			continue
 		}
+		broken = true
 		h.log.Debug("a wait broke and is taken up again", "container", short(id), "wait", waitErr, "look", err, "pause", pause)
 		if sleep(ctx, pause) == nil {
 			pause = min(2*pause, waitPauseMax)

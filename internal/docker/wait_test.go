@@ -40,25 +40,25 @@ func TestWaitAcrossARestart(t *testing.T) {
 	t.Parallel()
 	life := func(id string) http.HandlerFunc { return reply(http.StatusOK, `{"Id":"`+id+`"}`) }
 	ended := reply(http.StatusOK, `{"StatusCode":0}`)
+	exited := inspected(config1, stateExited, ourLabels)
+	later := sequence(inspected(config1, stateRunning, ourLabels), exited)
 	for _, c := range []struct {
-		name  string
-		waits http.HandlerFunc
-		lives http.HandlerFunc
-		want  bool
+		name               string
+		waits, looks, life http.HandlerFunc
+		want               bool
 	}{
-		{"one wait", ended, life("a"), false},
-		{"a broken wait in one life", sequence(hangUp, ended), life("a"), false},
-		{"a restart", sequence(hangUp, ended), sequence(life("a"), life("b")), true},
-		{"no network to tell by", sequence(hangUp, ended), fault(404, "no such network"), true},
+		{"one wait", ended, exited, life("a"), false},
+		{"a broken wait in one life", sequence(hangUp, ended), later, life("a"), false},
+		{"a restart between two waits", sequence(hangUp, ended), sequence(inspected(config1, stateRunning, ourLabels), exited), sequence(life("a"), life("b")), true},
+		{"a restart hidden in one round", hangUp, exited, sequence(life("a"), life("b")), true},
+		{"a wait that lied, and a restart", ended, exited, sequence(life("a"), life("b")), true},
+		{"no network to tell by, one wait", ended, exited, fault(404, "no such network"), false},
+		{"no network to tell by, a broken wait", hangUp, exited, fault(404, "no such network"), true},
 	} {
 		e := newEngine(t)
 		e.on("POST /containers/c1/wait", c.waits)
-		e.on("GET /networks/bridge", c.lives)
-		looks := sequence(inspected(config1, stateRunning, ourLabels), inspected(config1, stateExited, ourLabels))
-		if c.name == "one wait" {
-			looks = inspected(config1, stateExited, ourLabels)
-		}
-		e.on("GET /containers/c1/json", looks)
+		e.on("GET /networks/bridge", c.life)
+		e.on("GET /containers/c1/json", c.looks)
 		exit, err := e.host().Wait(t.Context(), "c1")
 		if err != nil || exit.Unwitnessed != c.want {
 			t.Errorf("%s: Wait = %+v, %v; want Unwitnessed %v", c.name, exit, err, c.want)
