@@ -41,15 +41,16 @@ func TestWaitAcrossARestart(t *testing.T) {
 	life := func(id string) http.HandlerFunc { return reply(http.StatusOK, `{"Id":"`+id+`"}`) }
 	ended := reply(http.StatusOK, `{"StatusCode":0}`)
 	exited := inspected(config1, stateExited, ourLabels)
-	later := sequence(inspected(config1, stateRunning, ourLabels), exited)
+	// Each row needs its own: a sequence goes on from where it was.
+	later := func() http.HandlerFunc { return sequence(inspected(config1, stateRunning, ourLabels), exited) }
 	for _, c := range []struct {
 		name               string
 		waits, looks, life http.HandlerFunc
 		want               bool
 	}{
 		{"one wait", ended, exited, life("a"), false},
-		{"a broken wait in one life", sequence(hangUp, ended), later, life("a"), false},
-		{"a restart between two waits", sequence(hangUp, ended), sequence(inspected(config1, stateRunning, ourLabels), exited), sequence(life("a"), life("b")), true},
+		{"a broken wait in one life", sequence(hangUp, ended), later(), life("a"), false},
+		{"a restart between two waits", sequence(hangUp, ended), later(), sequence(life("a"), life("b")), true},
 		{"a restart hidden in one round", hangUp, exited, sequence(life("a"), life("b")), true},
 		{"a wait that lied, and a restart", ended, exited, sequence(life("a"), life("b")), true},
 		{"no network to tell by, one wait", ended, exited, fault(404, "no such network"), false},
