@@ -2,11 +2,14 @@ package registry
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	"golang.org/x/time/rate"
 
 	"github.com/prewarm/prewarm/internal/problem"
 )
@@ -26,6 +29,13 @@ type Access struct {
 	// PlainHTTP speaks http, not https. Nothing else ever does: a registry at
 	// localhost or in a private network is spoken to with https too.
 	PlainHTTP bool
+	// CAFile holds authorities, in PEM form, that are trusted here beside the
+	// system's. CertFile and KeyFile are a client certificate, shown to this
+	// registry alone. All are read again when they change.
+	CAFile, CertFile, KeyFile string
+	// Rate is how many requests a second it gets; 0 is the default: 1 for Docker
+	// Hub, 100 for this machine and private networks, 10 for others.
+	Rate float64
 }
 
 // Options is what a Client is made from. The zero Options reach every registry
@@ -34,48 +44,44 @@ type Options struct {
 	Access    []Access
 	UserAgent string        // before the library's own: prewarm/1.0
 	Timeout   time.Duration // of one request, its body included; default 10 s
+	Rate      float64       // requests a second to all registries together; default 50
 }
 
 // Client asks registries. It is safe for use by many goroutines, keeps its
 // connections and logins between calls, and is to be closed.
 //
-// Calls that concern one repository go one after the other: the first of them
-// logs in for all, and when a token has expired one call renews it where a
-// hundred at once would each fetch their own. Repositories don't wait for each
-// other.
+// In the steady state a tag costs one request. Repositories with the same
+// credentials share a token, which one call renews for all before it expires.
+// Calls that concern one repository go one after the other; repositories don't
+// wait for each other. Each registry has its rate; its quota is spread over its
+// window; and one that asks for fewer requests, or is down, is left alone for a
+// while: calls then fail at once, and their problem says until when.
 type Client struct {
-	access    map[string]Access // by canonicalHost
-	keychain  authn.Keychain
-	helper    chan struct{} // held while a credential helper runs
-	userAgent string
-	timeout   time.Duration
-	pauses    []time.Duration // before the second, the third … attempt
-	now       func() time.Time
+	keychain authn.Keychain
+	helper   chan struct{}   // held while a credential helper runs
+	pauses   []time.Duration // before the second, the third … attempt
+	now      func() time.Time
+	overall  *rate.Limiter
 
-	mu        sync.Mutex
-	endpoints map[string]*endpoint // by host
-	sessions  map[Repository]*session
+	mu         sync.Mutex
+	options    Options
+	access     map[string]Access  // by canonicalHost
+	registries map[string]*logins // by the host that requests go to
+	sessions   map[Repository]*session
 }
 
 // New makes a Client. It does no I/O.
 func New(o Options) *Client {
 	c := &Client{
-		access:    make(map[string]Access, len(o.Access)),
-		keychain:  authn.DefaultKeychain,
-		helper:    make(chan struct{}, 1),
-		userAgent: o.UserAgent,
-		timeout:   o.Timeout,
-		pauses:    []time.Duration{500 * time.Millisecond, 2 * time.Second},
-		now:       time.Now,
-		endpoints: make(map[string]*endpoint),
-		sessions:  make(map[Repository]*session),
+		keychain:   authn.DefaultKeychain,
+		helper:     make(chan struct{}, 1),
+		pauses:     []time.Duration{500 * time.Millisecond, 2 * time.Second},
+		now:        time.Now,
+		overall:    newOverall(o.Rate),
+		registries: make(map[string]*logins),
+		sessions:   make(map[Repository]*session),
 	}
-	if c.timeout <= 0 {
-		c.timeout = defaultTimeout
-	}
-	for _, a := range o.Access {
-		c.access[canonicalHost(a.Name)] = a
-	}
+	c.Reconfigure(o)
 	return c
 }
 
@@ -83,15 +89,14 @@ func New(o Options) *Client {
 func (c *Client) Close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, e := range c.endpoints {
-		e.close()
+	for _, l := range c.registries {
+		l.endpoint.close()
 	}
 }
 
 // Resolve asks the registry which digest a tag has now. In the steady state
-// that is one HEAD request; the first call of a repository, and one call an
-// hour, log in before. A registry that answers HEAD without a digest is asked
-// by GET instead.
+// that is one HEAD request; now and then a call renews the login before, for
+// all. A registry that answers HEAD without a digest is asked by GET instead.
 //
 // The error is a *problem.Error, or wraps the end of ctx. TagNotFound means
 // that the registry says so now: never take it for a deletion.
@@ -114,14 +119,15 @@ func (c *Client) Resolve(ctx context.Context, ref Ref) (Pin, error) {
 // each platform, with the layers of the children that hosts of the given
 // platforms run. An index costs one request and one more for each of those
 // children; a single image one request and one for its configuration, which
-// alone names its platform.
+// alone names its platform. Where an index does not say of what source it was
+// built, the configuration of one of those children is read too, if it can be.
 func (c *Client) Manifest(ctx context.Context, pin Pin, platforms []Platform) (Manifest, error) {
 	if pin.repo.IsZero() || pin.digest == "" {
 		return Manifest{}, problem.New(problem.InvalidRequest, "read a manifest: no pin given", "")
 	}
 	m := Manifest{Pin: pin}
 	err := c.call(ctx, pin.repo, "read "+pin.String(), func(ctx context.Context, s *session) (err error) {
-		m.Children, err = s.describe(ctx, pin.digest, platforms)
+		m.Children, m.Origin, err = s.describe(ctx, pin.digest, platforms)
 		return err
 	})
 	if err != nil {
@@ -136,11 +142,7 @@ func (c *Client) call(ctx context.Context, repo Repository, what string, op func
 	if err != nil {
 		return err
 	}
-	ctx, t := withTrail(ctx)
-	if err := s.do(ctx, op); err != nil {
-		return failure{what: what, session: s, trail: t, cancelled: ctx.Err()}.explain(err)
-	}
-	return nil
+	return s.call(ctx, what, op)
 }
 
 // session gives the one session of a repository.
@@ -150,22 +152,38 @@ func (c *Client) session(repo Repository) (*session, error) {
 	if s, ok := c.sessions[repo]; ok {
 		return s, nil
 	}
-	target, err := c.target(repo)
+	access := c.access[canonicalHost(repo.Host())]
+	target, err := targetOf(repo, access.PlainHTTP)
 	if err != nil {
 		return nil, problem.New(problem.InvalidRequest, err.Error(), "")
 	}
-	host := target.RegistryStr()
-	if c.endpoints[host] == nil {
-		c.endpoints[host] = newEndpoint(host, c.plain(repo), c.timeout, c.pauses)
+	l, err := c.loginsAt(target.Registry, access)
+	if err != nil {
+		return nil, err
 	}
-	s := &session{client: c, repo: repo, target: target, endpoint: c.endpoints[host], turn: make(chan struct{}, 1)}
+	s := &session{client: c, repo: repo, target: target, logins: l, endpoint: l.endpoint, turn: make(chan struct{}, 1)}
 	c.sessions[repo] = s
 	return s, nil
 }
 
-func (c *Client) plain(repo Repository) bool {
-	a, ok := c.access[canonicalHost(repo.Host())]
-	return ok && a.PlainHTTP
+// loginsAt gives what all sessions at a registry share. The caller holds mu.
+func (c *Client) loginsAt(target name.Registry, access Access) (*logins, error) {
+	host := target.RegistryStr()
+	if l, ok := c.registries[host]; ok {
+		return l, nil
+	}
+	e := &endpoint{
+		host: host, plain: access.PlainHTTP, timeout: c.options.Timeout, pauses: c.pauses, now: c.now,
+		inner:   newWire(host, access, c.options.Timeout),
+		limiter: newLimiter(host, access.Rate, c.overall),
+		quota:   quota{freeHeads: canonicalHost(host) == "docker.io"},
+	}
+	l, err := newLogins(target, access, e, c.options.UserAgent)
+	if err != nil {
+		return nil, fmt.Errorf("prepare the login at %s: %w", host, err)
+	}
+	c.registries[host] = l
+	return l, nil
 }
 
 // canonicalHost is a host as Access and references are compared: host names

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
-	"github.com/google/go-containerregistry/pkg/name"
 
 	"github.com/prewarm/prewarm/internal/problem"
 )
@@ -80,17 +80,16 @@ func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "registr
 // what the Docker config file or its credential helpers have, else none. A
 // helper may answer for an hour only, so ask again for each pull.
 func (c *Client) Credentials(ctx context.Context, repo Repository) (Credentials, error) {
-	target, err := c.target(repo)
+	c.mu.Lock()
+	access, timeout := c.access[canonicalHost(repo.Host())], c.options.Timeout
+	c.mu.Unlock()
+	target, err := targetOf(repo, access.PlainHTTP)
 	if err != nil {
 		return Credentials{}, problem.New(problem.InvalidRequest, err.Error(), "")
 	}
-	auth, err := c.lookup(ctx, repo, target)
+	config, err := c.lookup(ctx, access, repo, target, timeout)
 	if err != nil {
 		return Credentials{}, err
-	}
-	config, err := authn.Authorization(ctx, auth)
-	if err != nil {
-		return Credentials{}, fmt.Errorf("read credentials for %s: %w", repo.Host(), err)
 	}
 	cred := Credentials{
 		Username: config.Username, Password: config.Password,
@@ -109,19 +108,20 @@ func serverAddress(host string) string {
 	return host
 }
 
-// lookup finds the credentials of a repository, or authn.Anonymous.
-func (c *Client) lookup(ctx context.Context, repo Repository, target name.Repository) (authn.Authenticator, error) {
-	if a, ok := c.access[canonicalHost(repo.Host())]; ok && a.Username != "" {
-		return authn.FromConfig(authn.AuthConfig{Username: a.Username, Password: a.Password}), nil
+// lookup finds the credentials of a repository, or none. The target is what the
+// Docker config file is searched for: the repository, or its registry.
+func (c *Client) lookup(ctx context.Context, access Access, repo Repository, target authn.Resource, limit time.Duration) (authn.AuthConfig, error) {
+	if access.Username != "" {
+		return authn.AuthConfig{Username: access.Username, Password: access.Password}, nil
 	}
-	auth, err := c.askKeychain(ctx, target)
+	auth, err := c.askKeychain(ctx, target, limit)
 	switch {
 	case err == nil:
 		return auth, nil
 	case ctx.Err() != nil:
-		return nil, fmt.Errorf("read credentials for %s: %w", repo.Host(), ctx.Err())
+		return authn.AuthConfig{}, fmt.Errorf("read credentials for %s: %w", repo.Host(), ctx.Err())
 	}
-	return nil, problem.Wrap(problem.RegistryAuth, err,
+	return authn.AuthConfig{}, problem.Wrap(problem.RegistryAuth, err,
 		fmt.Sprintf("read credentials for %s from the Docker config file", repo.Host()),
 		fmt.Sprintf("mend the Docker config file or its credential helper, or give a username and a password to the registries entry %s", repo.Host()))
 }
@@ -129,28 +129,37 @@ func (c *Client) lookup(ctx context.Context, repo Repository, target name.Reposi
 // askKeychain reads the Docker config file, which may start a program. The
 // library neither passes ctx on to it nor runs two at once; a helper that hangs
 // must cost one goroutine, not every caller and not one more with each call.
-func (c *Client) askKeychain(ctx context.Context, target name.Repository) (authn.Authenticator, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+func (c *Client) askKeychain(ctx context.Context, target authn.Resource, limit time.Duration) (authn.AuthConfig, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	select {
 	case c.helper <- struct{}{}:
 	case <-ctx.Done():
-		return nil, fmt.Errorf("wait for a credential helper: %w", ctx.Err())
+		return authn.AuthConfig{}, fmt.Errorf("wait for a credential helper: %w", ctx.Err())
 	}
 	type answer struct {
-		auth authn.Authenticator
+		auth authn.AuthConfig
 		err  error
 	}
 	answers := make(chan answer, 1)
 	go func() {
 		defer func() { <-c.helper }()
 		auth, err := authn.Resolve(ctx, c.keychain, target)
-		answers <- answer{auth, err}
+		if err != nil {
+			answers <- answer{err: err}
+			return
+		}
+		config, err := authn.Authorization(ctx, auth)
+		if err != nil {
+			answers <- answer{err: err}
+			return
+		}
+		answers <- answer{auth: *config}
 	}()
 	select {
 	case a := <-answers:
 		return a.auth, a.err
 	case <-ctx.Done():
-		return nil, fmt.Errorf("wait for a credential helper: %w", ctx.Err())
+		return authn.AuthConfig{}, fmt.Errorf("wait for a credential helper: %w", ctx.Err())
 	}
 }

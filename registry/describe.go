@@ -17,11 +17,12 @@ import (
 // two it is shows in its content: registries that serve files send any
 // Content-Type, and the field mediaType may be missing.
 type document struct {
-	SchemaVersion int             `json:"schemaVersion"`
-	MediaType     types.MediaType `json:"mediaType"`
-	Manifests     []v1.Descriptor `json:"manifests"` // of an index
-	Config        *v1.Descriptor  `json:"config"`    // of an image
-	Layers        []v1.Descriptor `json:"layers"`    // of an image
+	SchemaVersion int               `json:"schemaVersion"`
+	MediaType     types.MediaType   `json:"mediaType"`
+	Manifests     []v1.Descriptor   `json:"manifests"` // of an index
+	Config        *v1.Descriptor    `json:"config"`    // of an image
+	Layers        []v1.Descriptor   `json:"layers"`    // of an image
+	Annotations   map[string]string `json:"annotations"`
 
 	digest Digest // verified where it was asked for by digest
 }
@@ -72,73 +73,84 @@ func parseDocument(raw []byte) (document, error) {
 	return doc, nil
 }
 
-// describe reads the children of a digest, and the layers of those that the
-// platforms run.
-func (s *session) describe(ctx context.Context, digest Digest, platforms []Platform) ([]Child, error) {
+// describe reads the children of a digest, the layers of those that the
+// platforms run, and of what source it was built.
+func (s *session) describe(ctx context.Context, digest Digest, platforms []Platform) ([]Child, Origin, error) {
 	doc, err := s.get(ctx, s.target.Digest(string(digest)))
 	if err != nil {
-		return nil, err
+		return nil, Origin{}, err
 	}
+	origin := originOf(doc.Annotations)
 	if !doc.isIndex() {
-		child, err := s.image(ctx, doc)
+		child, config, err := s.image(ctx, doc)
 		if err != nil {
-			return nil, err
+			return nil, Origin{}, err
 		}
-		return []Child{child}, nil
+		return []Child{child}, origin.or(originOfConfig(config)), nil
 	}
 	m, err := s.children(ctx, doc)
 	if err != nil {
-		return nil, err
+		return nil, Origin{}, err
 	}
+	var first document
 	for _, p := range platforms {
-		if err := s.addLayers(ctx, m, p); err != nil {
-			return nil, err
+		doc, err := s.addLayers(ctx, m, p)
+		if err != nil {
+			return nil, Origin{}, err
+		}
+		if first.Config == nil {
+			first = doc
 		}
 	}
-	return m.Children, nil
+	origin = origin.or(originOf(first.Annotations))
+	if origin.silent() && first.Config != nil {
+		origin = origin.or(s.origin(ctx, first))
+	}
+	return m.Children, origin, nil
 }
 
-// image describes a single manifest. Its platform is in its configuration only.
-func (s *session) image(ctx context.Context, doc document) (Child, error) {
+// image describes a single manifest, and gives its configuration: its platform
+// is there only.
+func (s *session) image(ctx context.Context, doc document) (Child, []byte, error) {
 	if t := doc.Config.MediaType; !t.IsConfig() && t != "application/octet-stream" {
 		// The last is what Docker wrote until 1.10, and registries still hold.
-		return Child{}, errNotImage{fmt.Sprintf("it is an artefact of type %.80q", string(t))}
+		return Child{}, nil, errNotImage{fmt.Sprintf("it is an artefact of type %.80q", string(t))}
 	}
 	layers, err := doc.layers()
 	if err != nil {
-		return Child{}, err
+		return Child{}, nil, err
 	}
-	platform, err := s.platform(ctx, doc.Config.Digest.String())
+	raw, err := s.config(ctx, doc)
 	if err != nil {
-		return Child{}, err
+		return Child{}, nil, err
 	}
-	return Child{Platform: platform, Digest: doc.digest, Layers: layers}, nil
+	var config v1.Platform
+	if err := json.Unmarshal(raw, &config); err != nil {
+		return Child{}, nil, fmt.Errorf("read image configuration: %w", err)
+	}
+	if config.OS == "" || config.Architecture == "" {
+		return Child{}, nil, errors.New("the image's configuration names no platform")
+	}
+	return Child{Platform: platformOf(config), Digest: doc.digest, Layers: once(layers)}, raw, nil
 }
 
-// platform reads an image's configuration. The reader fails at its end where
-// the content is not what its digest says.
-func (s *session) platform(ctx context.Context, digest string) (Platform, error) {
-	blob, err := s.puller.Layer(ctx, s.target.Digest(digest))
+// config reads an image's configuration. The reader fails at its end where the
+// content is not what its digest says.
+func (s *session) config(ctx context.Context, doc document) ([]byte, error) {
+	blob, err := s.puller.Layer(ctx, s.target.Digest(doc.Config.Digest.String()))
 	if err != nil {
-		return Platform{}, err
+		return nil, err
 	}
 	body, err := blob.Compressed()
 	if err != nil {
-		return Platform{}, err
+		return nil, err
 	}
 	defer func() { _ = body.Close() }() // it was only read
 	raw, err := io.ReadAll(body)
 	if err != nil {
-		return Platform{}, fmt.Errorf("read image configuration: %w", err)
+		return nil, fmt.Errorf("read image configuration: %w", err)
 	}
-	var config v1.Platform
-	if err := json.Unmarshal(raw, &config); err != nil {
-		return Platform{}, fmt.Errorf("read image configuration: %w", err)
-	}
-	if config.OS == "" || config.Architecture == "" {
-		return Platform{}, errors.New("the image's configuration names no platform")
-	}
-	return platformOf(config), nil
+	return raw, nil
 }
 
 // children lists the images of an index, without their layers. What says
@@ -181,34 +193,33 @@ func (s *session) child(ctx context.Context, d v1.Descriptor) (Child, bool, erro
 	if doc.isIndex() {
 		return Child{}, false, nil
 	}
-	child, err := s.image(ctx, doc)
+	child, _, err := s.image(ctx, doc)
 	if notImage := (errNotImage{}); errors.As(err, &notImage) {
 		return Child{}, false, nil
 	}
 	return child, err == nil, err
 }
 
-// addLayers reads the layers of the child that p runs. An index that has none
-// for p is no error here: the caller asks Manifest.For and says which host
-// goes without.
-func (s *session) addLayers(ctx context.Context, m Manifest, p Platform) error {
+// addLayers reads the layers of the child that p runs, and gives the manifest
+// that it read for them, if any. An index that has none for p is no error here:
+// the caller asks Manifest.For and says which host goes without.
+func (s *session) addLayers(ctx context.Context, m Manifest, p Platform) (document, error) {
 	i, ok := m.index(p)
 	if !ok || m.Children[i].Layers != nil {
-		return nil
+		return document{}, nil
 	}
 	doc, err := s.get(ctx, s.target.Digest(string(m.Children[i].Digest)))
 	if err != nil {
-		return err
+		return document{}, err
 	}
 	if doc.isIndex() {
-		return fmt.Errorf("the index lists %s as an image, and it is an index", m.Children[i].Digest)
+		return document{}, fmt.Errorf("the index lists %s as an image, and it is an index", m.Children[i].Digest)
 	}
-	m.Children[i].Layers, err = doc.layers()
-	return err
+	layers, err := doc.layers()
+	m.Children[i].Layers = once(layers)
+	return doc, err
 }
 
-// layers lists each layer once: an image may repeat one (the empty layer,
-// mostly), and a host fetches it once.
 func (d document) layers() ([]Layer, error) {
 	layers := make([]Layer, 0, len(d.Layers))
 	for _, l := range d.Layers {
@@ -219,12 +230,21 @@ func (d document) layers() ([]Layer, error) {
 		if l.Size < 0 {
 			return nil, fmt.Errorf("read layers: layer %s has a negative size", digest)
 		}
-		layer := Layer{Digest: digest, Bytes: l.Size}
-		if !slices.Contains(layers, layer) {
-			layers = append(layers, layer)
-		}
+		layers = append(layers, Layer{Digest: digest, Bytes: l.Size})
 	}
 	return layers, nil
+}
+
+// once leaves each layer once: an image may repeat one (the empty layer,
+// mostly), and a host fetches it once.
+func once(layers []Layer) []Layer {
+	distinct := layers[:0]
+	for _, l := range layers {
+		if !slices.Contains(distinct, l) {
+			distinct = append(distinct, l)
+		}
+	}
+	return distinct
 }
 
 func platformOf(p v1.Platform) Platform {

@@ -7,13 +7,23 @@
 //
 // How a request travels, from the caller down to the wire:
 //
-//	Client.Resolve, Client.Manifest   what is asked (client.go, describe.go)
-//	session                           one per repository: its login, and one
-//	                                  call at a time (session.go)
-//	go-containerregistry's Puller     the protocol and the ways to log in
+//	Client.Resolve, Manifest, …       what is asked (client.go, describe.go,
+//	                                  tags.go, image.go, reach.go)
+//	session                           one per repository: one call at a time,
+//	                                  and which login it uses (session.go)
+//	go-containerregistry's Puller     the protocol
+//	login                             one for up to 25 repositories: a password,
+//	                                  or a token for all of them (login.go); how
+//	                                  the registry wants it is asked once
+//	                                  (logins.go)
 //	endpoint                          one per registry: https or plain http,
-//	                                  retries, limits (endpoint.go)
-//	http.Transport                    one per registry: its connections
+//	                                  short retries (endpoint.go), its rate
+//	                                  (limiter.go), its quota (quota.go)
+//	http.Transport                    one per registry: its connections, and the
+//	                                  certificates from files (tlsfiles.go)
+//
+// A breaker per registry (breaker.go) hears how each call ended, and holds back
+// the requests to one that asked for fewer or is down.
 //
 // A failure comes back through explain (errors.go), which makes it a
 // *problem.Error that says what the registry did and what to do about it. What

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"syscall"
 	"time"
@@ -25,23 +26,37 @@ const (
 var errPlainHTTP = errors.New("plain HTTP is not allowed for this registry")
 
 // endpoint sends the requests for one registry, those to its token server and
-// those that it redirects included.
+// those that it redirects included. Each of them waits for its turn first, and
+// is not sent where the registry asked to be left alone.
 //
-// It is below the layer that adds credentials, which go-containerregistry
-// adds to requests for the registry's own host and port only.
+// It is below the layer that adds credentials.
 type endpoint struct {
 	host    string // host[:port] as requests carry it
 	plain   bool
 	timeout time.Duration
 	pauses  []time.Duration
+	now     func() time.Time
 	inner   http.RoundTripper
+
+	limiter limiter
+	breaker breaker
+	quota   quota
 }
 
 var _ http.RoundTripper = (*endpoint)(nil)
 
-func newEndpoint(host string, plain bool, timeout time.Duration, pauses []time.Duration) *endpoint {
+// newWire makes the connections to a registry.
+func newWire(host string, access Access, timeout time.Duration) http.RoundTripper {
+	plain := func() *http.Transport { return newTransport(timeout) }
+	if access.CAFile == "" && access.CertFile == "" && access.KeyFile == "" {
+		return plain()
+	}
+	return &certified{host: host, access: access, make: plain}
+}
+
+func newTransport(timeout time.Duration) *http.Transport {
 	dialer := &net.Dialer{Timeout: timeout, KeepAlive: 30 * time.Second}
-	return &endpoint{host: host, plain: plain, timeout: timeout, pauses: pauses, inner: &http.Transport{
+	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            dialer.DialContext,
 		ForceAttemptHTTP2:      true,
@@ -49,13 +64,28 @@ func newEndpoint(host string, plain bool, timeout time.Duration, pauses []time.D
 		MaxIdleConnsPerHost:    16,
 		IdleConnTimeout:        90 * time.Second, // longer than the usual interval of a watch
 		MaxResponseHeaderBytes: maxHeaders,
-	}}
+	}
 }
 
 func (e *endpoint) close() {
-	if t, ok := e.inner.(*http.Transport); ok {
+	if t, ok := e.inner.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()
 	}
+}
+
+// scheme is what the registry itself is spoken to with.
+func (e *endpoint) scheme() string {
+	if e.plain {
+		return "http"
+	}
+	return "https"
+}
+
+// owns tells whether a request goes to the registry itself, which alone gets
+// its credentials. The port may be written out or not.
+func (e *endpoint) owns(u *url.URL) bool {
+	port := map[string]string{"http": ":80", "https": ":443"}[e.scheme()]
+	return strings.EqualFold(strings.TrimSuffix(u.Host, port), strings.TrimSuffix(e.host, port))
 }
 
 // RoundTrip sends a request, again after a short pause where the failure looks
@@ -69,7 +99,7 @@ func (e *endpoint) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	for _, pause := range e.pauses {
 		resp, err := e.attempt(req)
-		if req.Body != nil || !blip(resp, err) || req.Context().Err() != nil {
+		if req.Body != nil || !blip(resp, err, trailOf(req.Context())) || req.Context().Err() != nil {
 			return resp, err
 		}
 		if resp != nil {
@@ -107,9 +137,13 @@ func redirects(req *http.Request) int {
 }
 
 // attempt sends the request once, within the time limit that also covers the
-// reading of its answer.
+// reading of its answer. Waiting for its turn does not count.
 func (e *endpoint) attempt(req *http.Request) (*http.Response, error) {
 	t := trailOf(req.Context())
+	question := questionOf(req)
+	if err := e.await(req.Context(), t, question); err != nil {
+		return nil, err
+	}
 	t.sent(req)
 	ctx, cancel := context.WithTimeout(req.Context(), e.timeout)
 	resp, err := e.inner.RoundTrip(req.WithContext(ctx))
@@ -118,15 +152,41 @@ func (e *endpoint) attempt(req *http.Request) (*http.Response, error) {
 		t.failed = err
 		return nil, err
 	}
-	t.answered(resp)
 	resp.Body = &limitedBody{ReadCloser: http.MaxBytesReader(nil, resp.Body, maxBody), cancel: cancel}
+	t.answered(resp)
+	if e.owns(req.URL) {
+		e.quota.read(resp.Header, question, e.now())
+	}
 	return resp, nil
 }
 
+// await waits for a request's turn within the registry's quota and our rates.
+// The breaker is asked before, so as to fail at once, and after, for it may
+// have opened meanwhile.
+func (e *endpoint) await(ctx context.Context, t *trail, question asked) error {
+	if err := e.breaker.admit(t, e.now()); err != nil {
+		return err
+	}
+	pause, err := e.quota.admit(question, e.now())
+	if err != nil {
+		return err
+	}
+	if pause > 0 {
+		if err := wait(ctx, pause); err != nil {
+			return err
+		}
+	}
+	if err := e.limiter.wait(ctx); err != nil {
+		return err
+	}
+	return e.breaker.admit(t, e.now())
+}
+
 // blip tells whether the same request may well succeed in a moment: the server
-// erred, or the connection was cut. A Retry-After is the server's own word on
-// when, and longer than we wait here; a timeout has taken its time already.
-func blip(resp *http.Response, err error) bool {
+// erred, the connection was cut, or the registry itself speaks of an instant. A
+// Retry-After is the server's own word on when, and longer than we wait here; a
+// timeout has taken its time already.
+func blip(resp *http.Response, err error, t *trail) bool {
 	if err != nil {
 		return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 			errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
@@ -135,6 +195,8 @@ func blip(resp *http.Response, err error) bool {
 	case http.StatusInternalServerError, http.StatusBadGateway,
 		http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return resp.Header.Get("Retry-After") == ""
+	case http.StatusTooManyRequests:
+		return t.instant
 	}
 	return false
 }
@@ -142,13 +204,17 @@ func blip(resp *http.Response, err error) bool {
 // sleep waits for about d, so that many who failed together don't come back
 // together, or until ctx ends.
 func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d/2 + rand.N(d))
+	return wait(ctx, d/2+rand.N(d))
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("wait for the next attempt: %w", ctx.Err())
+		return fmt.Errorf("wait for a turn: %w", ctx.Err())
 	}
 }
 

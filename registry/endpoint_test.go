@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/time/rate"
 
 	"github.com/prewarm/prewarm/internal/problem"
 )
@@ -37,6 +38,13 @@ func status(code int, header ...string) *http.Response {
 		resp.Header.Set(header[i], header[i+1])
 	}
 	return resp
+}
+
+// testEndpoint makes an endpoint over a wire.
+func testEndpoint(w *wire, pauses ...time.Duration) *endpoint {
+	const host = "r.example.com"
+	all := rate.NewLimiter(rate.Inf, 1)
+	return &endpoint{host: host, timeout: time.Second, pauses: pauses, now: time.Now, inner: w, limiter: newLimiter(host, 0, all)}
 }
 
 func TestEndpointRetries(t *testing.T) {
@@ -75,7 +83,7 @@ func TestEndpointRetries(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w := &wire{answer: tc.answer}
-				e := &endpoint{host: "r.example.com", timeout: time.Second, pauses: []time.Duration{time.Second, 2 * time.Second}, inner: w}
+				e := testEndpoint(w, time.Second, 2*time.Second)
 				var body io.Reader
 				if tc.method == "POST" {
 					body = strings.NewReader("grant_type=refresh_token")
@@ -104,7 +112,7 @@ func TestEndpointStopsRetryingWithTheContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &wire{answer: func(int, *http.Request) (*http.Response, error) { return status(500), nil }}
-		e := &endpoint{host: "r.example.com", timeout: time.Second, pauses: []time.Duration{time.Hour}, inner: w}
+		e := testEndpoint(w, time.Hour)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		begin := time.Now()

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
@@ -36,10 +37,14 @@ type failure struct {
 func (f failure) explain(err error) error {
 	var told *problem.Error
 	if errors.As(err, &told) {
-		return err
+		return told // without the address that http.Client puts before it
 	}
 	if f.cancelled != nil && !errors.Is(f.cancelled, context.DeadlineExceeded) {
 		return fmt.Errorf("%s: %w", f.what, f.cancelled)
+	}
+	var held *errHeld
+	if errors.As(err, &held) {
+		return f.held(held)
 	}
 	var answer *transport.Error
 	if errors.As(err, &answer) {
@@ -56,6 +61,38 @@ func (f failure) explain(err error) error {
 
 func (f failure) problem(code problem.Code, mend, format string, args ...any) *problem.Error {
 	return problem.New(code, f.what+": "+f.server()+" "+fmt.Sprintf(format, args...), mend)
+}
+
+// errHeld is a request that we did not send: its registry asked to be left
+// alone, its quota is used up, or our own rates left no turn.
+type errHeld struct {
+	code  problem.Code
+	why   string
+	mend  string
+	until time.Time // zero: not known
+}
+
+func (e *errHeld) Error() string { return e.why }
+
+// held explains a request that was not sent. It names the registry alone: who
+// else its requests would have gone to does not matter.
+func (f failure) held(e *errHeld) *problem.Error {
+	message := fmt.Sprintf("%s: registry %s %s", f.what, f.host(), e.why)
+	mend := e.mend
+	if mend == "" {
+		mend = "wait; the next look after that comes by itself"
+	}
+	p := problem.New(e.code, message, mend)
+	if !e.until.IsZero() {
+		p.RetryAfter = max(e.until.Sub(f.session.endpoint.now()), time.Second)
+		p.Message += "; not before " + e.until.UTC().Format(time.RFC3339)
+	}
+	return p
+}
+
+// reason is what a problem says of the registry, without what was asked of it.
+func (f failure) reason(p *problem.Error) string {
+	return strings.TrimPrefix(p.Message, f.what+": "+f.server()+" ")
 }
 
 // server names who failed: the registry, or a server that it sends us to.
@@ -100,10 +137,10 @@ func (f failure) answered(e *transport.Error) *problem.Error {
 }
 
 func (f failure) denied(status string) *problem.Error {
-	if f.session.loggedIn {
+	if f.session.loggedIn.Load() {
 		return f.problem(problem.RegistryAuth,
 			fmt.Sprintf("check the username and the password, that the token has not expired, and that it may read %s; "+
-				"registries also answer so where a repository does not exist", f.session.repo),
+				"registries also answer so where a repository does not exist", strings.TrimSuffix(f.session.repo.String(), "/")),
 			"refuses the credentials (%s)", status)
 	}
 	return f.problem(problem.RegistryAuth,
@@ -164,12 +201,15 @@ func (f failure) insecure(err error) *problem.Error {
 	const code = problem.RegistryUnavailable
 	var cert *tls.CertificateVerificationError
 	var alert tls.AlertError
+	var op *net.OpError
 	var record tls.RecordHeaderError
 	switch {
 	case errors.As(err, &record) && string(record.RecordHeader[:]) == "HTTP/":
 		return f.problem(code, f.entry("set plain_http: true if it really speaks plain HTTP"), "speaks plain HTTP where HTTPS is expected")
 	case errors.As(err, &cert):
-		return f.problem(code, certMend(cert), "shows a certificate that does not hold (%s)", f.line(cert.Err))
+		return f.problem(code, f.certMend(cert), "shows a certificate that does not hold (%s)", f.line(cert.Err))
+	case errors.As(err, &op) && op.Op == "remote error" && op.Err.Error() == alertCertificateRequired.Error():
+		return f.problem(code, f.entry("set cert_file and key_file"), "wants a client certificate")
 	case errors.As(err, &alert), errors.As(err, &record):
 		return f.problem(code, "check its TLS set-up", "agrees on no TLS connection (%s)", f.line(err))
 	case errors.Is(err, errPlainHTTP):
@@ -178,10 +218,15 @@ func (f failure) insecure(err error) *problem.Error {
 	return nil
 }
 
-func certMend(err error) string {
+// alertCertificateRequired is how a server of TLS 1.3 ends (RFC 8446) where it
+// asked for a certificate in vain. crypto/tls hides its own type for it.
+const alertCertificateRequired = tls.AlertError(116)
+
+func (f failure) certMend(err error) string {
 	var unknown x509.UnknownAuthorityError
 	if errors.As(err, &unknown) {
-		return "install the authority that signed it in the system's trust store of the machine that runs prewarm"
+		return "install the authority that signed it in the system's trust store of the machine that runs prewarm, or " +
+			f.entry("name its file in ca_file")
 	}
 	return "renew the certificate, or use the name that it was made for"
 }
@@ -194,7 +239,7 @@ func (f failure) nonsense(err error) *problem.Error {
 	case errors.As(err, &notImage):
 		return f.problem(problem.RegistryAnswer, "correct the repository or the tag: only images can be warmed", "has it, but %s", notImage.what)
 	case errors.As(err, &tooLong):
-		return f.problem(problem.RegistryAnswer, "", "sends more than %d MiB for a manifest", tooLong.Limit>>20)
+		return f.problem(problem.RegistryAnswer, "", "sends more than %d MiB in one answer", tooLong.Limit>>20)
 	case !f.trail.manifest && f.trail.status == http.StatusOK:
 		// The library quotes the answer, and a token may be in it.
 		return f.problem(problem.RegistryAnswer, "look at the registry's token server", "does not answer a login with a token")

@@ -197,11 +197,19 @@ func must[T any](v T, err error) func(testing.TB) T {
 	}
 }
 
+// unlimited is more requests a second than a test sends.
+const unlimited = 1e6
+
 // testClient makes a Client that never touches the machine's own logins and
 // retries without a pause.
 func testClient(t testing.TB, access ...Access) *Client {
 	t.Helper()
-	c := New(Options{Access: access, UserAgent: "prewarm-test", Timeout: 5 * time.Second})
+	for i := range access {
+		if access[i].Rate == 0 {
+			access[i].Rate = unlimited
+		}
+	}
+	c := New(Options{Access: access, UserAgent: "prewarm-test", Timeout: 5 * time.Second, Rate: unlimited})
 	c.keychain = authn.NewMultiKeychain()
 	c.pauses = []time.Duration{time.Microsecond, time.Microsecond}
 	t.Cleanup(c.Close)

@@ -5,6 +5,7 @@ package registry
 type Manifest struct {
 	Pin      Pin
 	Children []Child
+	Origin   Origin `json:",omitzero"`
 }
 
 // Child is the image that a host of one platform runs. For a pin that names a

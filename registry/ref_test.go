@@ -161,7 +161,7 @@ func FuzzParse(f *testing.F) {
 			if again, err := ParseRef(ref.String()); err != nil || again != ref {
 				t.Errorf("%q: %s reads as %s, %v", s, ref, again, err)
 			}
-			if _, err := New(Options{}).target(ref.Repository()); err != nil {
+			if _, err := targetOf(ref.Repository(), false); err != nil {
 				t.Errorf("%q: the registry's library refuses %s: %v", s, ref, err)
 			}
 		}

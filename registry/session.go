@@ -6,42 +6,107 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/prewarm/prewarm/internal/problem"
 )
 
 // sessionAge is how long a session keeps the credentials it was opened with.
-// Credential helpers hand out tokens that live from one hour (Google) to
-// twelve (ECR), and go-containerregistry asks for them only once.
-const sessionAge = time.Hour
+// Credential helpers hand out what lives from one hour (Google) to twelve
+// (ECR), and don't say how long.
+const sessionAge = 45 * time.Minute
 
-// session is our standing with one repository: the login, and a Puller that
-// has been through the registry's challenge already, so that the next request
-// is the one that was asked for.
+// session is our standing with one repository: its login, which it may share
+// with others, and a Puller that speaks the protocol.
 //
-// Whoever holds its turn uses it alone. That is what keeps one caller's
-// cancelled login from failing the others (the Puller logs in once, with the
-// context of whoever came first, and all who came meanwhile share the error),
-// and an expired token from being renewed by all of them.
+// Whoever holds its turn uses it alone, so that what is learnt of a repository
+// (that it is refused, that its registry knows no HEAD) is learnt once.
 type session struct {
 	client   *Client
 	repo     Repository
 	target   name.Repository
+	logins   *logins
 	endpoint *endpoint
+	loggedIn atomic.Bool // with credentials, from wherever
 
 	turn chan struct{} // holds one value while somebody uses what is below
 
-	puller   *remote.Puller
-	opened   time.Time
-	loggedIn bool // with credentials, from wherever
-	getOnly  bool // HEAD gives no digest here
+	puller *remote.Puller
+	wire   http.RoundTripper // what the puller sends by
+	login  *login
+	auth   authn.AuthConfig
+	opened time.Time
+	// refused tells that the repository was refused when last asked for: it
+	// shares no token, so that it can't spoil it.
+	refused bool
+	getOnly bool // HEAD gives no digest here
 }
 
-// do runs op when it is its turn, logged in.
+// scope is what a token for the repository is good for.
+func (s *session) scope() string {
+	if s.repo.path == "" {
+		return "" // it asks for no repository
+	}
+	return s.target.Scope(transport.PullScope)
+}
+
+// lookup finds the credentials that hold now.
+func (s *session) lookup(ctx context.Context) (authn.AuthConfig, error) {
+	var resource authn.Resource = s.target
+	if s.repo.path == "" {
+		resource = s.logins.target
+	}
+	return s.client.lookup(ctx, s.logins.access, s.repo, resource, s.endpoint.timeout)
+}
+
+// call runs op and explains its failure, and tells the registry's breaker how
+// it went.
+func (s *session) call(ctx context.Context, what string, op func(context.Context, *session) error) error {
+	ctx, t := withTrail(ctx)
+	breaker := &s.endpoint.breaker
+	defer breaker.leave(t)
+	err := breaker.admit(t, s.endpoint.now())
+	if err == nil {
+		err = s.do(ctx, op)
+	}
+	f := failure{what: what, session: s, trail: t, cancelled: ctx.Err()}
+	if err == nil {
+		f.learn(nil, nil)
+		return nil
+	}
+	explained := f.explain(err)
+	f.learn(err, explained)
+	return explained
+}
+
+// learn tells the breaker how a call went. What we held back ourselves and what
+// the caller gave up says nothing about the registry.
+func (f failure) learn(raw, explained error) {
+	now, breaker := f.session.endpoint.now(), &f.session.endpoint.breaker
+	var held *errHeld
+	var p *problem.Error
+	switch {
+	case errors.As(raw, &held):
+	case raw != nil && f.cancelled != nil:
+	case errors.As(explained, &p) && (p.Code == problem.RegistryUnavailable || p.Code == problem.RegistryLimited):
+		p.RetryAfter = max(p.RetryAfter, breaker.failed(f.trail, p, f.reason(p), now))
+	case f.trail.limited >= 0: // by a request that the call could do without
+		p = problem.New(problem.RegistryLimited, "asked for fewer requests", "")
+		p.RetryAfter = f.trail.limited
+		breaker.failed(f.trail, p, p.Message, now)
+	case f.trail.manifest && f.trail.status != 0:
+		breaker.succeeded(f.trail)
+	}
+}
+
+// do runs op when it is its turn, logged in; where the registry refuses, again
+// with every other login that may do.
 func (s *session) do(ctx context.Context, op func(context.Context, *session) error) error {
 	select {
 	case s.turn <- struct{}{}:
@@ -49,41 +114,112 @@ func (s *session) do(ctx context.Context, op func(context.Context, *session) err
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	if err := s.open(ctx); err != nil {
-		return err
+	reread, wasRefused := false, false
+	for {
+		err := s.open(ctx)
+		if err == nil {
+			err = op(ctx, s)
+		}
+		switch {
+		case err == nil && s.refused && wasRefused:
+			s.logins.misfit()
+			fallthrough
+		case err == nil:
+			s.refused = false
+			return nil
+		case !isDenied(err) || ctx.Err() != nil:
+			return err
+		case s.login != nil && s.login.isGroup():
+			wasRefused = s.goAlone()
+		case reread || !s.hasNewCredentials(ctx):
+			s.goAlone()
+			s.logins.doubt()
+			return err
+		default:
+			reread = true
+		}
 	}
-	err := op(ctx, s)
-	if status := statusOf(err); status == http.StatusUnauthorized || status == http.StatusForbidden {
-		s.puller = nil // the next call reads the credentials anew
-	}
-	return err
 }
 
-// open makes a Puller of the credentials that hold now, unless there is one
-// that is young enough.
+// goAlone gives the repository a login of its own. It tells whether it was the
+// repository that the registry refused, and not its group as a whole.
+func (s *session) goAlone() bool {
+	if s.login == nil {
+		return false // no credentials were found, so nobody was asked
+	}
+	s.refused = !s.login.isDissolved()
+	if !s.login.private {
+		s.login.leave(s.scope())
+		s.use(s.logins.join(s.auth, s.scope(), true))
+	}
+	return s.refused
+}
+
+// hasNewCredentials reads the credentials anew after a refusal: somebody may
+// have logged in meanwhile, or a helper's have expired.
+func (s *session) hasNewCredentials(ctx context.Context) bool {
+	if s.logins.access.Username != "" {
+		return false
+	}
+	auth, err := s.lookup(ctx)
+	if err != nil || auth == s.auth {
+		return false
+	}
+	s.opened = time.Time{}
+	return true
+}
+
+// open logs in with the credentials that hold now, unless that was done a short
+// time ago. It asks the registry nothing; the first request does.
 func (s *session) open(ctx context.Context) error {
-	now := s.client.now()
+	now := s.endpoint.now()
 	if s.puller != nil && now.Sub(s.opened) < sessionAge {
+		if s.login.isDissolved() {
+			s.use(s.logins.join(s.auth, s.scope(), true))
+		}
 		return nil
 	}
-	cred, err := s.client.lookup(ctx, s.repo, s.target)
+	auth, err := s.lookup(ctx)
 	if err != nil {
 		return err
 	}
-	puller, err := remote.NewPuller(
-		remote.WithAuth(cred),
-		remote.WithTransport(s.endpoint),
-		remote.WithUserAgent(s.client.userAgent),
-		// One attempt: the endpoint retries. The library's own retry sleeps on
-		// when ctx has ended, and answers "too many requests" with two more.
-		remote.WithRetryBackoff(remote.Backoff{Steps: 1}),
-	)
-	if err != nil {
-		return fmt.Errorf("make puller: %w", err)
+	s.loggedIn.Store(auth != (authn.AuthConfig{}))
+	same := s.login != nil && auth == s.auth
+	s.auth, s.opened, s.getOnly = auth, now, false
+	if same && !s.login.private && !s.login.isDissolved() {
+		return nil
 	}
-	s.puller, s.opened, s.getOnly = puller, now, false
-	s.loggedIn = cred != authn.Anonymous
+	if s.login != nil && !same {
+		s.login.leave(s.scope())
+		s.refused = false
+	}
+	s.use(s.logins.join(auth, s.scope(), s.refused))
 	return nil
+}
+
+// use makes a Puller that sends by a login.
+func (s *session) use(l *login) {
+	if s.login == l {
+		return
+	}
+	s.login, s.wire = l, keyed{login: l, scope: s.scope()}
+	s.puller = newPuller(s.logins.target, s.wire)
+}
+
+// newPuller makes a Puller over a wire that logs in and retries by itself: to
+// find a Wrapper is what keeps go-containerregistry from doing either. Its own
+// retry sleeps on when ctx has ended, and answers "too many requests" with two
+// more. Neither call can fail: there is no challenge and no odd option.
+func newPuller(target name.Registry, wire http.RoundTripper) *remote.Puller {
+	wrapped, err := transport.FromToken(target, authn.Anonymous, wire, &transport.Challenge{}, nil)
+	if err != nil {
+		panic(fmt.Sprintf("wrap a transport: %v", err))
+	}
+	puller, err := remote.NewPuller(remote.WithTransport(wrapped))
+	if err != nil {
+		panic(fmt.Sprintf("make a puller: %v", err))
+	}
+	return puller
 }
 
 // resolve asks for the digest of a tag.
@@ -126,6 +262,12 @@ func (t *trail) headFailed(err error) bool {
 	return false
 }
 
+// isDenied tells whether the registry, or its token server, refused a login.
+func isDenied(err error) bool {
+	status := statusOf(err)
+	return status == http.StatusUnauthorized || status == http.StatusForbidden
+}
+
 // statusOf gives the HTTP status that the registry refused with, or 0.
 func statusOf(err error) int {
 	var answer *transport.Error
@@ -135,11 +277,11 @@ func statusOf(err error) int {
 	return 0
 }
 
-// target is the repository in go-containerregistry's words. Docker Hub is
+// targetOf is the repository in go-containerregistry's words. Docker Hub is
 // index.docker.io there.
-func (c *Client) target(repo Repository) (name.Repository, error) {
+func targetOf(repo Repository, plain bool) (name.Repository, error) {
 	var opts []name.Option
-	if c.plain(repo) {
+	if plain {
 		opts = append(opts, name.Insecure)
 	}
 	return name.NewRepository(repo.String(), opts...)

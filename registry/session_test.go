@@ -45,7 +45,7 @@ func TestSessionReadsCredentialsAnewAfterARefusal(t *testing.T) {
 	}
 }
 
-func TestSessionReadsCredentialsAnewEveryHour(t *testing.T) {
+func TestSessionReadsCredentialsAnewInTime(t *testing.T) {
 	t.Parallel()
 	f := plainFake(t)
 	f.login = "basic"
@@ -61,7 +61,7 @@ func TestSessionReadsCredentialsAnewEveryHour(t *testing.T) {
 	for _, step := range []struct {
 		after time.Duration
 		want  int
-	}{{0, 1}, {59 * time.Minute, 1}, {time.Minute, 2}, {time.Second, 2}} {
+	}{{0, 1}, {44 * time.Minute, 1}, {time.Minute, 2}, {time.Second, 2}} {
 		now = now.Add(step.after)
 		must(c.Resolve(t.Context(), ref))(t)
 		if asked != step.want {
@@ -89,7 +89,7 @@ func TestHangingCredentialHelper(t *testing.T) {
 	t.Parallel()
 	f := plainFake(t)
 	c := testClient(t, anonymous(f))
-	c.timeout = 20 * time.Millisecond
+	c.options.Timeout = 20 * time.Millisecond
 	started, release := make(chan struct{}, 10), make(chan struct{})
 	c.keychain = keychain(func() (authn.AuthConfig, error) {
 		started <- struct{}{}
