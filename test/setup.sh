@@ -2,7 +2,8 @@
 # Installs from Debian's own packages what the test fleet needs (see test/fleet):
 # an engine, a registry, and the tools that make hosts out of namespaces.
 #
-#   sh test/setup.sh
+#   sh test/setup.sh             what every fleet needs
+#   sh test/setup.sh engine29    also what building a current engine needs
 #
 # Says and does nothing when all is there. It starts and enables no service: the
 # fleet runs engines of its own. systemd need not be running.
@@ -16,17 +17,28 @@ refuse() {
 # What a program is called, and the package that has it. The docker command
 # line is part of docker.io up to Debian 12, and docker-cli's after.
 wanted='dockerd:docker.io docker:docker-cli containerd:containerd runc:runc
-	docker-registry:docker-registry debootstrap:debootstrap ip:iproute2 iptables:iptables
-	ps:procps nsenter:util-linux unshare:util-linux mount:mount hostname:hostname'
+	docker-registry:docker-registry debootstrap:debootstrap ip:iproute2 tc:iproute2 iptables:iptables
+	sshd:openssh-server ps:procps nsenter:util-linux unshare:util-linux mount:mount hostname:hostname'
+# Without these there is no program to look for.
+files='/etc/ssl/certs/ca-certificates.crt:ca-certificates
+	/usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring'
+case ${1-} in
+'') ;;
+engine29)
+	wanted="$wanted gcc:gcc pkg-config:pkg-config"
+	files="$files /usr/include/seccomp.h:libseccomp-dev /usr/include/stdlib.h:libc6-dev"
+	;;
+*) refuse "there is no \"$1\" to set up; usage: sh test/setup.sh [engine29]" ;;
+esac
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 packages=
 for pair in $wanted; do
 	command -v "${pair%%:*}" >/dev/null || packages="$packages ${pair#*:}"
 done
-# Without these there is no program to look for.
-[ -e /etc/ssl/certs/ca-certificates.crt ] || packages="$packages ca-certificates"
-[ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || packages="$packages debian-archive-keyring"
+for pair in $files; do
+	[ -e "${pair%%:*}" ] || packages="$packages ${pair#*:}"
+done
 [ -n "$packages" ] || exit 0
 
 command -v apt-get >/dev/null && [ -e /etc/debian_version ] ||
@@ -55,7 +67,7 @@ chmod 755 "$policy"
 # Enabling is another matter than starting: a link that starts the service at
 # the next boot. What was there before this script stays as it is.
 services=
-for service in docker containerd docker-registry; do
+for service in docker containerd docker-registry ssh; do
 	[ -e "/lib/systemd/system/$service.service" ] || services="$services $service"
 done
 

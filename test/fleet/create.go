@@ -51,7 +51,7 @@ func newState(o Options) (state, error) {
 	if err := checkDir(dir, o.Hosts); err != nil {
 		return state{}, errors.Join(err, os.Remove(dir))
 	}
-	return state{ID: newID(), Dir: dir, Owner: owner, Detached: o.Detached, Subnet: subnet, Hosts: o.Hosts}, nil
+	return state{ID: newID(), Dir: dir, Owner: owner, Detached: o.Detached, Subnet: subnet, Hosts: o.Hosts, Each: o.Each}, nil
 }
 
 // takeDir makes the folder, or takes an empty one.

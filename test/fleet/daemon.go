@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -31,17 +32,31 @@ const (
 	logTail = 3000
 )
 
-// daemon is a program of a fleet that runs in the background: an engine or the
-// registry. What it is doing is on disk, so another process can end it.
+// daemon is a program of a fleet that runs in the background: an engine, a
+// registry, an sshd. What it is doing is on disk, so another process can end it.
 type daemon struct {
 	name string   // as told in errors: "etl-1", "registry"
 	mark mark     // set on it and on whatever it starts
 	dir  string   // its folder
 	argv []string // the program and its arguments
-	// ping is the address that answers 200 once the daemon serves.
+	path string   // its PATH; empty is searchPath
+	env  []string // further environment, as NAME=VALUE
+	// ping is the address that answers 200 once the daemon serves. For one that
+	// is no HTTP server it is empty, and to be reached is enough.
 	ping string
-	// dial reaches ping.
-	dial func(ctx context.Context) (net.Conn, error)
+	// dial reaches the daemon.
+	dial dialer
+}
+
+// dialer opens a connection to one place.
+type dialer func(ctx context.Context) (net.Conn, error)
+
+// dialTo reaches an address in this machine's own network namespace.
+func dialTo(network, addr string) dialer {
+	return func(ctx context.Context) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, network, addr)
+	}
 }
 
 func (d daemon) logFile() string     { return filepath.Join(d.dir, "log") }
@@ -77,7 +92,7 @@ func (d daemon) spawn(ctx context.Context) (process, error) {
 	defer log.Close()
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), d.argv[0], d.argv[1:]...)
 	cmd.Dir = d.dir
-	cmd.Env = []string{"PATH=" + searchPath(), d.mark.environ()}
+	cmd.Env = append([]string{"PATH=" + cmp.Or(d.path, searchPath()), d.mark.environ()}, d.env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
@@ -95,15 +110,8 @@ func (d daemon) spawn(ctx context.Context) (process, error) {
 func (d daemon) ready(ctx context.Context, p process) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
-	client := &http.Client{
-		Timeout: pingTimeout,
-		Transport: &http.Transport{
-			DisableKeepAlives: true,
-			DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return d.dial(ctx) },
-		},
-	}
 	for {
-		err := ping(ctx, client, d.ping)
+		err := d.probe(ctx)
 		switch {
 		case err == nil:
 			return nil
@@ -112,10 +120,28 @@ func (d daemon) ready(ctx context.Context, p process) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("wait for %s: %w (last: %w)", d.ping, ctx.Err(), err)
+			return fmt.Errorf("wait for %s: %w (last: %w)", cmp.Or(d.ping, d.name), ctx.Err(), err)
 		case <-time.After(pollPause):
 		}
 	}
+}
+
+// probe asks the daemon once whether it serves.
+func (d daemon) probe(ctx context.Context) error {
+	if d.ping == "" {
+		conn, err := d.dial(ctx)
+		if err != nil {
+			return err
+		}
+		return conn.Close()
+	}
+	return ping(ctx, &http.Client{
+		Timeout: pingTimeout,
+		Transport: &http.Transport{
+			DisableKeepAlives: true,
+			DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return d.dial(ctx) },
+		},
+	}, d.ping)
 }
 
 func ping(ctx context.Context, client *http.Client, url string) error {

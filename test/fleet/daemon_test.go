@@ -3,7 +3,6 @@ package fleet
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -23,10 +22,7 @@ func shellDaemon(t *testing.T, script string, status int) daemon {
 		dir:  t.TempDir(),
 		argv: []string{"/bin/sh", "-c", script},
 		ping: s.URL,
-		dial: func(ctx context.Context) (net.Conn, error) {
-			var dialer net.Dialer
-			return dialer.DialContext(ctx, "tcp", s.Listener.Addr().String())
-		},
+		dial: dialTo("tcp", s.Listener.Addr().String()),
 	}
 	t.Cleanup(func() {
 		if err := d.mark.killAll(killTimeout); err != nil {

@@ -1,11 +1,13 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -13,8 +15,11 @@ import (
 
 // Options says what to start.
 type Options struct {
-	// Hosts is how many; zero is DefaultHosts, the most is 99.
+	// Hosts is how many; zero is as many as in Each, or else DefaultHosts. The
+	// most is 99.
 	Hosts int
+	// Each says what the hosts are, etl-1 first. Those beyond it are plain.
+	Each []HostOptions
 	// Dir is the fleet's folder: new or empty, and removed with the fleet. By
 	// default it is a temporary one.
 	Dir string
@@ -32,20 +37,21 @@ type Fleet struct {
 	Registry *Registry
 
 	state state
+
+	mu    sync.Mutex // serves gates, and makes registries be added one by one
+	gates []*Gate
 }
 
 // Up starts a fleet and waits until all of it serves. ctx bounds the start
 // only. Fleets that were left behind by killed programs are taken down first.
 // After an error nothing is left; ending the fleet is else the caller's: Down.
 func Up(ctx context.Context, o Options) (*Fleet, error) {
-	if err := require(); err != nil {
+	o.Hosts = cmp.Or(o.Hosts, len(o.Each), DefaultHosts)
+	if o.Hosts < max(1, len(o.Each)) || o.Hosts > maxHosts {
+		return nil, fmt.Errorf("start a fleet of %d hosts, of which %d are described: it has 1 to %d", o.Hosts, len(o.Each), maxHosts)
+	}
+	if err := require(o.Each); err != nil {
 		return nil, err
-	}
-	if o.Hosts == 0 {
-		o.Hosts = DefaultHosts
-	}
-	if o.Hosts < 1 || o.Hosts > maxHosts {
-		return nil, fmt.Errorf("start a fleet of %d hosts: it has 1 to %d", o.Hosts, maxHosts)
 	}
 	if o.Log == nil {
 		o.Log = io.Discard
@@ -70,6 +76,10 @@ func Load(dir string) (*Fleet, error) {
 	return newFleet(s), nil
 }
 
+// CAFile is the authority that signs for the registries with TLS. Every engine
+// of the fleet trusts it.
+func (f *Fleet) CAFile() string { return f.state.authority().certFile() }
+
 // Abandoned tells whether the fleet is a leftover: whoever started it has
 // ended without taking it down, and did not detach it. The next Up clears it.
 func (f *Fleet) Abandoned() bool { return f.state.abandoned() }
@@ -77,6 +87,7 @@ func (f *Fleet) Abandoned() bool { return f.state.abandoned() }
 // Down ends the fleet and removes all that it made, its folder with it.
 // Calling it again does nothing.
 func (f *Fleet) Down() error {
+	f.closeGates()
 	ctx := context.Background() // a cancelled test must clear up all the same
 	l, err := lockDir(ctx, indexDir)
 	if err != nil {
@@ -131,6 +142,9 @@ func newFleet(s state) *Fleet {
 func (f *Fleet) start(ctx context.Context, log io.Writer) error {
 	begin := time.Now()
 	fmt.Fprintf(log, "starting %d hosts and a registry in %s\n", len(f.Hosts), f.Dir)
+	if err := f.state.authority().create(); err != nil {
+		return err
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		if err := f.Registry.create(); err != nil {
@@ -143,13 +157,10 @@ func (f *Fleet) start(ctx context.Context, log io.Writer) error {
 			if err := createNamespace(ctx, f.state.ID, n+1, f.state.Subnet); err != nil {
 				return err
 			}
-			if err := h.create(f.Registry.Addr); err != nil {
+			if err := h.create(bridgeAddr(f.state.Subnet)); err != nil {
 				return err
 			}
-			if err := h.Start(ctx); err != nil {
-				return err
-			}
-			return forwarding(h.link, commandTimeout)
+			return h.startAll(ctx)
 		})
 	}
 	if err := g.Wait(); err != nil {

@@ -3,58 +3,88 @@ package fleet
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 )
 
 const (
 	// execRoot is where an engine keeps what need not outlive it: the sockets of
 	// its containerd, process ids. Every engine sees one of its own there.
 	execRoot = "/run/docker"
-	// enginePort is where an engine listens without TLS, by custom.
-	enginePort = 2375
+	// enginePort and engineTLSPort are where an engine listens without TLS and
+	// with it, by custom.
+	enginePort    = 2375
+	engineTLSPort = 2376
 	// engineBridge is the address of the default bridge within every host. The
 	// hosts share it, each in its own namespace, and it lies outside 10.0.0.0/8,
 	// from which fleets take their subnets.
 	engineBridge = "172.31.255.1/24"
 )
 
+// HostOptions says what a host is. The zero value is Debian's engine on a
+// socket and on plain TCP.
+type HostOptions struct {
+	Engine Engine `json:"engine,omitempty"`
+	TLS    TLS    `json:"tls,omitempty"`
+	SSH    bool   `json:"ssh,omitempty"` // with an SSHServer
+}
+
 // Host is one Docker host: an engine in a network namespace of its own.
 type Host struct {
 	Name   string // etl-1, etl-2, …; also what the engine takes for its host name
 	Addr   string // its address on the fleet's bridge
+	Engine Engine
 	Socket string // unix:///…
-	TCP    string // tcp://ADDR:2375, without TLS
+	TCP    string // tcp://ADDR:2375, and with TLS tcp://ADDR:2376
+	// CertDir has ca.pem, cert.pem and key.pem, by which Docker's own command
+	// line reaches a host with TLS. It is empty for others.
+	CertDir string
+	SSH     *SSHServer // nil where none was asked for
 
-	link   string
-	engine daemon
+	tls             TLS
+	link, namespace string
+	engine          daemon
 }
 
 func newHost(s state, n int) *Host {
-	name, addr := hostName(n), hostAddr(s.Subnet, n).String()
+	name, addr, o := hostName(n), hostAddr(s.Subnet, n).String(), s.host(n)
 	dir := filepath.Join(s.Dir, name)
-	socket := hostSocket(s.Dir, n)
-	return &Host{
-		Name:   name,
-		Addr:   addr,
-		Socket: "unix://" + socket,
-		TCP:    "tcp://" + net.JoinHostPort(addr, strconv.Itoa(enginePort)),
-		link:   linkName(s.ID, n),
-		engine: daemon{
-			name: name,
-			mark: s.mark() + "/" + mark(name),
-			dir:  dir,
-			argv: engineCommand(namespaceName(s.ID, name), name, filepath.Join(dir, "daemon.json")),
-			ping: "http://engine/_ping",
-			dial: func(ctx context.Context) (net.Conn, error) {
-				var d net.Dialer
-				return d.DialContext(ctx, "unix", socket)
-			},
-		},
+	h := &Host{
+		Name:      name,
+		Addr:      addr,
+		Engine:    o.Engine,
+		Socket:    "unix://" + hostSocket(s.Dir, n),
+		TCP:       "tcp://" + net.JoinHostPort(addr, strconv.Itoa(enginePort)),
+		tls:       o.TLS,
+		link:      linkName(s.ID, n),
+		namespace: namespaceName(s.ID, name),
 	}
+	if o.TLS != Plain {
+		h.TCP = "tcp://" + net.JoinHostPort(addr, strconv.Itoa(engineTLSPort))
+		h.CertDir = filepath.Join(dir, "tls")
+	}
+	h.engine = daemon{
+		name: name,
+		mark: s.mark() + "/" + mark(name),
+		dir:  dir,
+		argv: engineCommand(h.namespace, name, filepath.Join(dir, "daemon.json")),
+		path: o.Engine.path(),
+		env:  s.authority().trusted(),
+		ping: "http://engine/_ping",
+		dial: dialTo("unix", h.socketFile()),
+	}
+	if o.SSH {
+		h.SSH = newSSHServer(h, h.engine.mark+"/sshd", h.namespace)
+	}
+	return h
 }
+
+func (h *Host) socketFile() string { return strings.TrimPrefix(h.Socket, "unix://") }
 
 // engineCommand runs dockerd within a host's namespaces.
 //
@@ -80,43 +110,72 @@ func engineCommand(namespace, name, config string) []string {
 }
 
 // engineConfig is the host's daemon.json. The machine's own one is not read:
-// what it sets is meant for another engine.
-func engineConfig(h *Host, registry string) map[string]any {
+// what it sets is meant for another engine. insecure is from where images are
+// taken without TLS.
+func engineConfig(h *Host, insecure netip.Addr) map[string]any {
 	dir := h.engine.dir
-	return map[string]any{
-		"hosts":               []string{h.Socket, h.TCP},
-		"tls":                 false,
-		"data-root":           filepath.Join(dir, "data"),
-		"exec-root":           execRoot,
-		"pidfile":             filepath.Join(execRoot, "dockerd.pid"),
-		"insecure-registries": []string{registry},
+	config := map[string]any{
+		"hosts":     []string{h.Socket, h.TCP},
+		"data-root": filepath.Join(dir, "data"),
+		"exec-root": execRoot,
+		"pidfile":   filepath.Join(execRoot, "dockerd.pid"),
+		// A network, not a registry: more of them are added while the engine runs.
+		"insecure-registries": []string{netip.PrefixFrom(insecure, insecure.BitLen()).String()},
 		"bip":                 engineBridge,
 		// The driver is named because systemd's would put the containers of all
 		// hosts into one tree that is not ours to clear.
 		"exec-opts":     []string{"native.cgroupdriver=cgroupfs"},
 		"cgroup-parent": h.engine.mark.cgroup(),
 	}
+	maps.Copy(config, h.Engine.settings())
+	maps.Copy(config, h.tlsSettings())
+	return config
 }
 
-// create makes the host's folder and configuration.
-func (h *Host) create(registry string) error {
+// create makes the host's folder, its keys and its configuration.
+func (h *Host) create(insecure netip.Addr) error {
 	if err := os.MkdirAll(h.engine.dir, 0o700); err != nil {
 		return fmt.Errorf("create host %s: %w", h.Name, err)
 	}
-	return writeJSON(filepath.Join(h.engine.dir, "daemon.json"), engineConfig(h, registry))
+	if h.tls != Plain {
+		if err := h.createCertificates(); err != nil {
+			return fmt.Errorf("create host %s: %w", h.Name, err)
+		}
+	}
+	if h.SSH != nil {
+		if err := h.SSH.create(); err != nil {
+			return fmt.Errorf("create host %s: %w", h.Name, err)
+		}
+	}
+	return writeJSON(filepath.Join(h.engine.dir, "daemon.json"), engineConfig(h, insecure))
 }
 
 // Start starts the engine and waits until it serves. A running one is left as
 // it is. The end of the engine's log is in the error.
 func (h *Host) Start(ctx context.Context) error { return h.engine.start(ctx) }
 
+// startAll starts the engine and the sshd, and waits until the network passes
+// packets to them.
+func (h *Host) startAll(ctx context.Context) error {
+	if err := h.Start(ctx); err != nil {
+		return err
+	}
+	if err := forwarding(h.link, commandTimeout); err != nil {
+		return err
+	}
+	if h.SSH == nil {
+		return nil
+	}
+	return h.SSH.Start(ctx)
+}
+
 // Stop ends the engine as "systemctl stop docker" does: it stops its
 // containers, then itself. It waits up to 40 s.
 func (h *Host) Stop() error { return h.engine.stop() }
 
-// Kill ends the engine, its containerd and every container at one moment, as
-// a power cut would: what the engine had on disk stays, what it had in /run is
-// gone. Start brings the host back.
+// Kill ends the engine, its containerd, every container and an sshd at one
+// moment, as a power cut would: what the engine had on disk stays, what it had
+// in /run is gone. Start brings the engine back, SSH.Start the sshd.
 func (h *Host) Kill() error {
 	if err := h.engine.mark.killAll(killTimeout); err != nil {
 		return fmt.Errorf("kill %s: %w", h.Name, err)

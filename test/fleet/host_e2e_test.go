@@ -83,7 +83,7 @@ func TestAFailedStartShowsTheEnginesLog(t *testing.T) {
 	if err := h.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	config := engineConfig(h, f.Registry.Addr)
+	config := engineConfig(h, bridgeAddr(f.state.Subnet))
 	config["bip"] = "nonsense"
 	if err := writeJSON(h.engine.dir+"/daemon.json", config); err != nil {
 		t.Fatal(err)

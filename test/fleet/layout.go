@@ -44,6 +44,10 @@ func hostAddr(subnet netip.Prefix, n int) netip.Addr {
 
 func bridgeAddr(subnet netip.Prefix) netip.Addr { return subnet.Addr().Next() }
 
+// secureAddr is the bridge's second address, on which registries with TLS
+// listen. Engines take whatever is on the first one without TLS too.
+func secureAddr(subnet netip.Prefix) netip.Addr { return bridgeAddr(subnet).Next() }
+
 // hostSocket is the path of a host's unix socket.
 func hostSocket(dir string, n int) string { return filepath.Join(dir, hostName(n), "docker.sock") }
 

@@ -24,7 +24,7 @@ func TestAddressesStayInTheSubnet(t *testing.T) {
 	if got := bridgeAddr(subnet).String(); got != "10.3.4.1" {
 		t.Errorf("bridge is %s", got)
 	}
-	seen := map[netip.Addr]bool{bridgeAddr(subnet): true}
+	seen := map[netip.Addr]bool{bridgeAddr(subnet): true, secureAddr(subnet): true}
 	for n := 1; n <= maxHosts; n++ {
 		addr := hostAddr(subnet, n)
 		if !subnet.Contains(addr) || seen[addr] || addr.As4()[3] == 255 {

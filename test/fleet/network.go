@@ -43,12 +43,13 @@ func ip(ctx context.Context, lines ...string) error {
 	return nil
 }
 
-// createBridge makes the fleet's bridge with its address.
+// createBridge makes the fleet's bridge with its addresses.
 func createBridge(ctx context.Context, id string, subnet netip.Prefix) error {
 	bridge := bridgeName(id)
 	return ip(ctx,
 		"link add "+bridge+" type bridge",
 		fmt.Sprintf("address add %s/%d dev %s", bridgeAddr(subnet), subnet.Bits(), bridge),
+		fmt.Sprintf("address add %s/%d dev %s", secureAddr(subnet), subnet.Bits(), bridge),
 		"link set "+bridge+" up",
 	)
 }
@@ -108,21 +109,26 @@ func deleteNetwork(ctx context.Context, id string) error {
 	return errors.Join(errs...)
 }
 
-// freePort finds a port on addr: the usual one of registries, unless somebody
-// listens on it on all addresses.
+// firstPort is the usual port of registries.
+const firstPort = 5000
+
+// freePort finds a port on addr: the usual one of registries or one soon after
+// it, unless somebody listens on all of them on all addresses. The ones that
+// the system would choose are given to connections too, so another program
+// could have taken such a port by the time that the registry wants it.
 func freePort(ctx context.Context, addr netip.Addr) (uint16, error) {
 	var lc net.ListenConfig
 	var errs []error
-	for _, port := range []uint16{5000, 0} {
+	for port := uint16(firstPort); port < firstPort+100; port++ {
 		l, err := lc.Listen(ctx, "tcp", netip.AddrPortFrom(addr, port).String())
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
 		defer l.Close()
-		return netip.MustParseAddrPort(l.Addr().String()).Port(), nil
+		return port, nil
 	}
-	return 0, fmt.Errorf("find a port for the registry: %w", errors.Join(errs...))
+	return 0, fmt.Errorf("find a port for the registry: %w", errs[0])
 }
 
 // exists tells whether a path is there.

@@ -3,7 +3,6 @@ package fleet
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,7 +28,7 @@ func (r *Registry) Push(ctx context.Context, ref string, img Image) (digest stri
 }
 
 func (r *Registry) push(ctx context.Context, ref string, img Image) (v1.Hash, error) {
-	tag, err := name.NewTag(r.Addr+"/"+ref, name.Insecure, name.StrictValidation)
+	tag, err := name.NewTag(r.Addr+"/"+ref, r.nameOptions()...)
 	if err != nil {
 		return v1.Hash{}, err
 	}
@@ -41,13 +40,16 @@ func (r *Registry) push(ctx context.Context, ref string, img Image) (v1.Hash, er
 	if err != nil {
 		return v1.Hash{}, err
 	}
-	transport := &http.Transport{} // without a proxy: the registry is on this machine
-	defer transport.CloseIdleConnections()
-	options := []remote.Option{remote.WithContext(ctx), remote.WithTransport(transport)}
-	if img.asIndex() {
-		return writeIndex(tag, children, options)
-	}
-	return writeManifest(tag, children[0], options)
+	var hash v1.Hash
+	err = r.connect(ctx, func(options []remote.Option) error {
+		if img.asIndex() {
+			hash, err = writeIndex(tag, children, options)
+		} else {
+			hash, err = writeManifest(tag, children[0], options)
+		}
+		return err
+	})
+	return hash, err
 }
 
 func writeManifest(tag name.Tag, c child, options []remote.Option) (v1.Hash, error) {

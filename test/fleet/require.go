@@ -5,17 +5,34 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
-// programs is what a fleet runs, apart from its images.
-func programs() []string {
-	return []string{"dockerd", "containerd", "runc", "docker-registry", "ip", "iptables", "nsenter", "unshare", "mount", "hostname"}
+// programs is what a fleet with these hosts runs, apart from its images.
+func programs(hosts []HostOptions) []string {
+	all := []string{"dockerd", "containerd", "runc", "docker-registry", "ip", "tc", "iptables", "nsenter", "unshare", "mount", "hostname"}
+	if slices.ContainsFunc(hosts, func(h HostOptions) bool { return h.SSH }) {
+		all = append(all, "sshd")
+	}
+	return all
 }
 
 // require tells everything that keeps a fleet from starting here, at once.
-func require() error {
-	return missing(os.Geteuid() == 0, searchPath(), programs())
+func require(hosts []HostOptions) error {
+	if err := missing(os.Geteuid() == 0, searchPath(), programs(hosts)); err != nil {
+		return err
+	}
+	return checkEngines(hosts)
+}
+
+func checkEngines(hosts []HostOptions) error {
+	for _, h := range hosts {
+		if err := h.Engine.check(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func missing(root bool, path string, programs []string) error {

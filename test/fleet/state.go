@@ -22,6 +22,7 @@ type state struct {
 	Detached bool           `json:"detached"`
 	Subnet   netip.Prefix   `json:"subnet"`
 	Hosts    int            `json:"hosts"`
+	Each     []HostOptions  `json:"each,omitempty"`
 	Registry netip.AddrPort `json:"registry"`
 }
 
@@ -37,6 +38,17 @@ func (s state) abandoned() bool {
 	running, err := s.mark().processes()
 	return err == nil && len(running) == 0
 }
+
+// host is what host n was asked to be; the first is 1.
+func (s state) host(n int) HostOptions {
+	if n > len(s.Each) {
+		return HostOptions{}
+	}
+	return s.Each[n-1]
+}
+
+// authority signs for the registries with TLS.
+func (s state) authority() authority { return authority{dir: filepath.Join(s.Dir, "tls")} }
 
 func (s state) mark() mark { return mark(s.ID) }
 
@@ -59,15 +71,20 @@ func readState(dir string) (state, error) {
 	return s, nil
 }
 
-// writeJSON replaces a file as a whole: a reader in another process sees the
-// old content or the new.
+// writeJSON writes a value, as writeFile does.
 func writeJSON(path string, v any) error {
 	b, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
+	return writeFile(path, append(b, '\n'))
+}
+
+// writeFile replaces a file as a whole: a reader in another process sees the
+// old content or the new.
+func writeFile(path string, content []byte) error {
 	tmp := path + ".new"
-	if err := os.WriteFile(tmp, append(b, '\n'), 0o600); err != nil {
+	if err := os.WriteFile(tmp, content, 0o600); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	if err := os.Rename(tmp, path); err != nil {

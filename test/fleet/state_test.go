@@ -23,6 +23,7 @@ func aState(dir string) state {
 func TestAStateIsReadAsItWasSaved(t *testing.T) {
 	t.Parallel()
 	want := aState(t.TempDir())
+	want.Each = []HostOptions{{}, {Engine: Engine29, TLS: MutualTLS, SSH: true}}
 	if err := want.save(); err != nil {
 		t.Fatal(err)
 	}

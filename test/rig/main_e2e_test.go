@@ -28,8 +28,11 @@ func TestEveryCommandMayBeRepeated(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "rig")
 	ctx := t.Context()
 	t.Cleanup(func() { rig(context.Background(), t, "down", "--dir", dir) })
-	first, _ := rig(ctx, t, "up", "--hosts", "2", "--dir", dir, "--detach")
-	for _, want := range []string{"etl-1", "etl-2", "tcp://10.", "unix://" + dir, "registry", dir} {
+	first, _ := rig(ctx, t, "up", "--hosts", "2", "--tls", "--ssh", "--dir", dir, "--detach")
+	for _, want := range []string{
+		"etl-1", "etl-2", "tcp://10.", ":2376", "Debian's engine", "unix://" + dir, "registry", dir,
+		"ssh://root@10.", filepath.Join(dir, "etl-2", "tls"),
+	} {
 		if !strings.Contains(first, want) {
 			t.Errorf("the table lacks %q:\n%s", want, first)
 		}

@@ -16,6 +16,7 @@ func TestWrongCallsSayHow(t *testing.T) {
 		"up three":       `unexpected "three"; usage: `,
 		"up --hosts x":   "invalid value",
 		"down --hosts 3": "flag provided but not defined: -hosts",
+		"engine29 30":    `unexpected "30"; usage: `,
 	} {
 		var out, log bytes.Buffer
 		err := run(t.Context(), strings.Fields(args), &out, &log)
