@@ -17,8 +17,11 @@ GOVULNCHECK   := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)/govulncheck
 # one is never forgotten.
 packages_with = $(sort $(dir $(shell grep -rlE $(1) --include='*_test.go' .)))
 
+# The tests that need the engine which make engine29 builds, as a pattern for -run.
+tests29 = ^($(shell grep -rlE '^//go:build e2e && engine29$$' --include='*_test.go' . | xargs grep -hoE '^func Test\w+' | sed 's/^func //' | paste -sd'|'))$$
+
 .DEFAULT_GOAL := help
-.PHONY: help build setup unit race e2e test test-all lint fmt vet modules vuln fuzz benchmarks bench demo generate generated clean
+.PHONY: help build setup unit race e2e test engine29 e2e29 test-all lint fmt vet modules vuln fuzz benchmarks bench demo generate generated clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,14 +55,21 @@ race: ## test without engines, with the race detector
 e2e: ## test on real engines, with the race detector (root, after setup)
 	go test -race -tags e2e -p 1 -count 1 -timeout 20m $(call packages_with,'^//go:build e2e$$')
 
+engine29: setup ## build a current Docker Engine for the tests of mixed fleets (root; some minutes, once)
+	sh test/setup.sh engine29
+	go run ./test/rig engine29
+
+e2e29: engine29 ## test on the current engine, too (root)
+	go test -race -tags e2e,engine29 -p 1 -count 1 -timeout 20m -run '$(tests29)' $(call packages_with,'^//go:build e2e && engine29$$')
+
 # race runs what unit runs.
 test: setup race e2e ## all tests, from nothing on a bare Debian machine with Go (root)
 
-test-all: modules generated vet lint benchmarks fuzz vuln ## the rest of what CI asks of a change
+test-all: e2e29 modules generated vet lint benchmarks fuzz vuln ## the rest of what CI asks of a change
 
 vet: ## look for what compiles and is wrong, in tagged files too
 	go vet ./...
-	go vet -tags e2e ./...
+	go vet -tags e2e,engine29 ./...
 
 lint: $(GOLANGCI_LINT) ## check style, format and import arrows
 	$(GOLANGCI_LINT) run
@@ -85,6 +95,7 @@ benchmarks: ## run each Go benchmark once, to see that it works
 generate: ## make the generated files anew
 	go test ./internal/server -run TestOpenAPI -update
 	go test ./cmd/prewarm -run TestReference -update
+	go test ./config -run TestSchema -update
 
 generated: ## fail if generate would change something
 	sh tools/generated.sh

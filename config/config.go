@@ -1,6 +1,8 @@
 package config
 
 import (
+	"slices"
+
 	"github.com/spf13/viper"
 
 	"github.com/prewarm/prewarm/internal/problem"
@@ -14,9 +16,14 @@ const delimiter = "::"
 type Config struct {
 	Server     Server
 	State      State
+	Limits     FleetLimits
 	Registries []Registry
-	Hosts      []Host
-	Images     []Image
+	// Hosts are those of the configuration, then those of HostsFile.
+	Hosts     []Host
+	HostsFile string // absolute; empty when none is named
+	Images    []Image
+
+	origin origin
 }
 
 const (
@@ -30,8 +37,11 @@ func defaults() map[string]any {
 	return map[string]any{
 		"server::listen": defaultListen,
 		"state::path":    defaultState,
+		"limits::pulls":  0,
+		"limits::rate":   "",
 		"registries":     []any{},
 		"hosts":          []any{},
+		"hosts_file":     "",
 		"images":         []any{},
 	}
 }
@@ -45,55 +55,69 @@ func Default() *Config {
 // Load reads the configuration file at path and lays over it what environ, a
 // list of NAME=value as os.Environ gives it, says in PREWARM_ variables. With an
 // empty path there is no file, and relative paths count from the working
-// directory instead of the file's folder. Secret files are read here.
+// directory instead of the file's folder. The files of hosts, secrets and
+// certificates that it names are read here, too.
 //
 // What is wrong comes as Mistakes, all of it at once; it unwraps to a
 // *problem.Error with code problem.InvalidConfig.
 func Load(path string, environ []string) (*Config, error) {
-	r := newReader(path)
-	over := r.readEnviron(environ)
-	file := r.readFile(path)
-	doc, err := merge(file, over)
-	if err != nil {
+	r, config, err := read(path, environ)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	config := r.build(doc)
-	if len(r.found) > 0 {
+	case len(r.found) > 0:
 		return nil, r.found.sorted()
 	}
+	config.origin = origin{path: path, environ: slices.Clone(environ), sum: r.sum()}
 	return config, nil
 }
 
-// merge lays the environment's values over the file's over the defaults.
-func merge(file, over map[string]any) (document, error) {
+// read gives the reader too: what it found wrong, and which files it read. Where
+// anything is wrong, the configuration is not to be used.
+func read(path string, environ []string) (*reader, *Config, error) {
+	r := newReader(path, homeOf(environ))
+	over := r.readEnviron(environ)
+	file := r.readDocument(path)
+	doc, err := unmarshal[document](file, over, defaults())
+	if err != nil {
+		return nil, nil, err
+	}
+	config, err := r.build(doc)
+	return r, config, err
+}
+
+// unmarshal lays the environment's values over the file's over the defaults.
+func unmarshal[T any](file, over, defaults map[string]any) (doc T, err error) {
 	v := viper.NewWithOptions(viper.KeyDelimiter(delimiter))
-	for key, value := range defaults() {
+	for key, value := range defaults {
 		v.SetDefault(key, value)
 	}
-	err := v.MergeConfigMap(file)
+	err = v.MergeConfigMap(file)
 	for key, value := range over {
 		v.Set(key, value)
 	}
-	var doc document
 	if err == nil {
 		err = v.UnmarshalExact(&doc)
 	}
 	if err != nil {
 		// The walk lets nothing through that could fail here, and the decoder's
 		// own words hold values, secrets among them.
-		return document{}, problem.New(problem.Internal, "decode configuration: what was read does not fit its own types", "report this as a fault of Prewarm")
+		return doc, problem.New(problem.Internal, "decode configuration: what was read does not fit its own types", "report this as a fault of Prewarm")
 	}
 	return doc, nil
 }
 
 // build checks every section and makes the typed configuration.
-func (r *reader) build(doc document) *Config {
-	config := &Config{
+func (r *reader) build(doc document) (config *Config, err error) {
+	config = &Config{
 		Server:     r.server(doc.Server),
 		State:      r.state(doc.State),
 		Registries: r.registries(doc.Registries),
-		Hosts:      r.hosts(doc.Hosts),
+		Limits:     r.fleetLimits(doc.Limits),
+	}
+	if config.Hosts, config.HostsFile, err = r.fleet(doc); err != nil {
+		return nil, err
 	}
 	config.Images = r.images(doc.Images, config.Hosts)
-	return config
+	return config, nil
 }

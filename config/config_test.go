@@ -5,11 +5,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/prewarm/prewarm/internal/schedule"
+	"github.com/prewarm/prewarm/internal/selection"
 	"github.com/prewarm/prewarm/registry"
 )
 
@@ -20,6 +22,7 @@ func comparers() cmp.Options {
 		cmp.Comparer(func(a, b registry.Repository) bool { return a == b }),
 		cmp.Comparer(func(a, b Secret) bool { return a.Reveal() == b.Reveal() }),
 		cmpopts.EquateEmpty(),
+		cmpopts.IgnoreUnexported(Config{}),
 	}
 }
 
@@ -60,34 +63,99 @@ func mustSchedule(t *testing.T, s string) schedule.Spec {
 	return spec
 }
 
+func mustWindow(t *testing.T, o schedule.WindowOptions) schedule.Window {
+	t.Helper()
+	window, err := schedule.ParseWindow(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return window
+}
+
+func mustSelect(t *testing.T, o selection.Options) selection.Spec {
+	t.Helper()
+	spec, err := selection.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return spec
+}
+
 func TestLoadFull(t *testing.T) {
 	t.Parallel()
 	folder, err := filepath.Abs("testdata")
 	if err != nil {
 		t.Fatal(err)
 	}
+	certs := filepath.Join(folder, "certs")
+	standard := Promote{When: All, Straggler: 15 * time.Minute}
 	want := &Config{
 		Server: Server{Listen: "127.0.0.1:9000"},
 		State:  State{Path: filepath.Join(folder, "state")},
+		Limits: FleetLimits{Pulls: 16, Rate: 50},
 		Registries: []Registry{
 			{Name: "registry.example.com:5000", Username: "ci", Password: "s3cr3t", PlainHTTP: true},
-			{Name: "docker.io", Username: "robot", Password: "from-a-file", PasswordFile: filepath.Join(folder, "secrets/password")},
+			{
+				Name: "docker.io", Username: "robot", Password: "from-a-file", PasswordFile: filepath.Join(folder, "secrets/password"),
+				Rate: 100.0 / 60, Pulls: 4, Mirror: "cache.internal:5000/hub", Seed: true,
+			},
+			{Name: "ghcr.io", CAFile: certs + "/ca.pem", CertFile: certs + "/client.pem", KeyFile: certs + "/client.key", Seed: true},
 		},
 		Hosts: []Host{
 			{Name: "etl-1", Endpoint: "unix:///var/run/docker.sock", Labels: map[string]string{"pool": "etl", "rack": "1.10"}, Limits: Limits{Pulls: 3, Runs: 8}},
-			{Name: "etl-2", Endpoint: "tcp://10.0.0.2:2375", Insecure: true, Labels: map[string]string{"pool": "etl"}, Limits: Limits{Pulls: 2, Runs: 8}},
-			{Name: "web-1", Endpoint: "tcp://[fd00::3]:2375", Insecure: true, Labels: map[string]string{"pool": "web"}, Limits: Limits{Pulls: 2, Runs: 8}},
+			{Name: "etl-2", Endpoint: "tcp://10.0.0.2:2375", Insecure: true, Labels: map[string]string{"pool": "etl"}, Limits: defaultLimits()},
+			{
+				Name: "web-1", Endpoint: "tcp://[fd00::3]:2376", Labels: map[string]string{"pool": "web"}, Limits: defaultLimits(),
+				TLS: &HostTLS{CA: certs + "/ca.pem", Cert: certs + "/client.pem", Key: certs + "/client.key", ServerName: "web-1.internal"},
+			},
+			{Name: "web-2", Endpoint: "tcp://web-2:2376", TLS: &HostTLS{}, Limits: defaultLimits()},
+			{
+				Name: "gpu-1", Endpoint: "ssh://Deploy@gpu-1", Limits: defaultLimits(),
+				SSH: &HostSSH{KeyFile: certs + "/client.key", KnownHosts: filepath.Join(folder, "secrets/known_hosts")},
+			},
+			{
+				Name: "gpu-2", Endpoint: "ssh://deploy@[fd00::9]:2222/run/user/1000/docker.sock", Limits: defaultLimits(),
+				SSH: &HostSSH{KnownHosts: filepath.Join(folder, "secrets/known_hosts")},
+			},
+			{Name: "spot-1", Endpoint: "tcp://10.1.0.1:2376", TLS: &HostTLS{CA: certs + "/ca.pem"}, Labels: map[string]string{"pool": "spot"}, Limits: defaultLimits()},
 		},
+		HostsFile: filepath.Join(folder, "hosts.yaml"),
 		Images: []Image{
 			{
 				Name: "node-jobs", Repository: mustRepository(t, "registry.example.com/etl/node-jobs"), Track: Track{Tag: "1.10"},
 				Hosts: map[string]string{"pool": "etl"}, Watch: mustSchedule(t, "CRON_TZ=Europe/Berlin */5 6-22 * * *"),
+				Windows: schedule.Windows{
+					mustWindow(t, schedule.WindowOptions{Days: "mon-fri", From: "20:00", To: "06:00", Zone: "Europe/Berlin"}),
+					mustWindow(t, schedule.WindowOptions{Days: "sat,sun"}),
+				},
+				Cooldown: 10 * time.Minute, Approve: true,
+				Verify: Verify{Command: []string{"cosign", "verify", "--key=/etc/cosign.pub", "{{.Pin}}"}, Timeout: 30 * time.Second},
+				Promote: Promote{
+					When: Quorum{Percent: 80}, Straggler: 5 * time.Minute,
+					Windows: schedule.Windows{mustWindow(t, schedule.WindowOptions{Dates: "1..-4"})},
+				},
+				Retag: true, Keep: 0,
 			},
 			{
-				Name: "frozen", Repository: mustRepository(t, "node"),
+				Name: "node-lines", Repository: mustRepository(t, "registry.example.com/etl/node-jobs"),
+				Track: Track{Select: mustSelect(t, selection.Options{
+					Include: `^\d+\.\d+\.\d+$`, Exclude: `^0\.`, Range: ">=1.2 <2", Newest: 3, Downgrade: true,
+				})},
+				Watch: mustSchedule(t, "@every 1m"), Promote: Promote{Straggler: 15 * time.Minute}, Keep: 2,
+			},
+			{
+				Name: "nightly", Repository: mustRepository(t, "registry.example.com/etl/node-jobs"),
+				Track: Track{Select: mustSelect(t, selection.Options{Include: `^nightly-(\d+)$`, Extract: "$1", Order: "numeric"})},
+				Watch: mustSchedule(t, "@every 1m"), Promote: standard, Keep: 2,
+			},
+			{
+				Name: "frozen", Repository: mustRepository(t, "node"), Promote: standard, Keep: 2,
 				Track: Track{Digest: "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"},
 			},
-			{Name: "plain", Repository: mustRepository(t, "docker.io/library/node"), Track: Track{Tag: "latest"}, Watch: mustSchedule(t, "@every 1m")},
+			{
+				Name: "plain", Repository: mustRepository(t, "docker.io/library/node"), Track: Track{Tag: "latest"},
+				Watch: mustSchedule(t, "@every 1m"), Promote: standard, Keep: 2,
+			},
 		},
 	}
 	if diff := cmp.Diff(want, mustLoad(t, "testdata/full.yaml"), comparers()); diff != "" {
@@ -120,8 +188,13 @@ func TestLoadAccepts(t *testing.T) {
 		"a quoted number":       "hosts: [{name: a, endpoint: unix:///a, limits: {pulls: '3'}}]",
 		"a spelt-out true":      "hosts: [{name: a, endpoint: 'tcp://a:1', insecure: True}]",
 		"two tags of one image": "hosts: [{name: a, endpoint: unix:///a}]\nimages: [{name: a, repository: node}, {name: b, repository: node, track: {tag: '22'}}]",
-		"an empty selector":     "hosts: [{name: a, endpoint: unix:///a}]\nimages: [{name: a, repository: node, hosts: {}}]",
-		"a plain string tag":    "state: {path: !!str 123}",
+		"retagged by two tags":  "hosts: [{name: a, endpoint: unix:///a}]\nimages: [{name: a, repository: node, retag: true}, {name: b, repository: node, track: {tag: '22'}, retag: true}]",
+		"retagged apart": "hosts: [{name: a, endpoint: unix:///a}]\nimages: [{name: a, repository: node, retag: true}, " +
+			"{name: b, repository: node, track: {select: {include: '^22'}}, retag: true}, {name: c, repository: deno, track: {select: {}}, retag: true}]",
+		"overlapping selections": "hosts: [{name: a, endpoint: unix:///a}]\nimages: [{name: a, repository: node, track: {select: {}}}, {name: b, repository: node, track: {select: {newest: 2}}}, {name: c, repository: node, track: {tag: 22.1.0}}]",
+		"no waiting":             "hosts: [{name: a, endpoint: unix:///a}]\nimages: [{name: a, repository: node, cooldown: 0, promote: {straggler: 0s, when: 100%}, windows: []}]",
+		"an empty selector":      "hosts: [{name: a, endpoint: unix:///a}]\nimages: [{name: a, repository: node, hosts: {}}]",
+		"a plain string tag":     "state: {path: !!str 123}",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -3,8 +3,9 @@
 //
 // Load reports everything that is wrong at once, each mistake with its file,
 // line, field, value, reason and mend; what it returns needs no further checks.
-// References, digests and schedules are parsed once, here, into their own types,
-// and secrets into Secret, which prints as "***" however it is printed.
+// References, digests, schedules and selections are parsed once, here, into
+// their own types, and secrets into Secret, which prints as "***" however it is
+// printed. Watch tells when the files say something else, and Diff what it is.
 //
 // # How a file is read
 //
@@ -18,8 +19,9 @@
 //
 // Add it to the section's struct in document.go, with its default in defaults
 // if it is a scalar outside of a list; read and check it where the section is
-// built; write it back in Redacted; describe it in docs/configuration.md; give
-// each mistake that can be made with it a file in testdata/mistakes.
+// built; write it back in Redacted; describe it in keys.go for editors and in
+// docs/configuration.md for people; give each mistake that can be made with it a
+// file in testdata/mistakes. go test -update then writes the schema anew.
 //
 // Only the program's own wiring uses Config: other packages take options of
 // their own. The package makes no promise to importers outside this module.

@@ -2,11 +2,14 @@ package config
 
 import (
 	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"strings"
 	"testing"
 )
+
+var yamlExamples = regexp.MustCompile("(?s)```yaml\n(.*?)```")
 
 // The page for users is part of the promise: its examples load, and it names
 // every key and variable.
@@ -16,12 +19,12 @@ func TestDocumentation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	examples := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(page), -1)
+	examples := yamlExamples.FindAllStringSubmatch(string(page), -1)
 	if len(examples) < 2 {
 		t.Errorf("%d examples in the page", len(examples))
 	}
 	for _, example := range examples {
-		mustLoad(t, write(t, example[1]))
+		mustLoad(t, writeExample(t, example[1]))
 	}
 	for _, s := range settings() {
 		if !strings.Contains(string(page), "`"+s.variable()+"`") {
@@ -35,10 +38,33 @@ func TestDocumentation(t *testing.T) {
 	}
 }
 
+// writeExample puts the files that the examples name beside one.
+func writeExample(t *testing.T, text string) string {
+	t.Helper()
+	path := write(t, text)
+	folder := filepath.Dir(path)
+	for name, file := range map[string]string{
+		"certs": "testdata/certs", "hosts.yaml": "testdata/hosts.yaml",
+		"secrets/password": "testdata/secrets/password", "secrets/known_hosts": "testdata/secrets/known_hosts", "secrets/id_ed25519": "testdata/certs/client.key",
+	} {
+		target, err := filepath.Abs(file)
+		if err == nil {
+			err = os.MkdirAll(filepath.Join(folder, filepath.Dir(name)), 0o700)
+		}
+		if err == nil {
+			err = os.Symlink(target, filepath.Join(folder, name))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return path
+}
+
 // leaves are the keys to be described for a setting: server.listen, and within
 // a list limits.pulls.
 func leaves(typ reflect.Type, path string) []string {
-	if typ.Kind() == reflect.Slice {
+	if typ.Kind() == reflect.Slice && typ.Elem().Kind() == reflect.Struct {
 		return leaves(typ.Elem(), "")
 	}
 	if typ.Kind() != reflect.Struct {

@@ -13,8 +13,10 @@ import (
 type document struct {
 	Server     serverDoc     `mapstructure:"server" yaml:"server"`
 	State      stateDoc      `mapstructure:"state" yaml:"state"`
+	Limits     fleetDoc      `mapstructure:"limits" yaml:"limits,omitempty"`
 	Registries []registryDoc `mapstructure:"registries" yaml:"registries,omitempty"`
 	Hosts      []hostDoc     `mapstructure:"hosts" yaml:"hosts,omitempty"`
+	HostsFile  string        `mapstructure:"hosts_file" yaml:"hosts_file,omitempty"`
 	Images     []imageDoc    `mapstructure:"images" yaml:"images,omitempty"`
 }
 
@@ -26,20 +28,51 @@ type stateDoc struct {
 	Path string `mapstructure:"path" yaml:"path"`
 }
 
+type fleetDoc struct {
+	Pulls int    `mapstructure:"pulls" yaml:"pulls,omitempty"`
+	Rate  string `mapstructure:"rate" yaml:"rate,omitempty"`
+}
+
 type registryDoc struct {
 	Name         string `mapstructure:"name" yaml:"name"`
 	Username     string `mapstructure:"username" yaml:"username,omitempty"`
 	Password     Secret `mapstructure:"password" yaml:"password,omitempty"`
 	PasswordFile string `mapstructure:"password_file" yaml:"password_file,omitempty"`
 	PlainHTTP    bool   `mapstructure:"plain_http" yaml:"plain_http,omitempty"`
+	CAFile       string `mapstructure:"ca_file" yaml:"ca_file,omitempty"`
+	CertFile     string `mapstructure:"cert_file" yaml:"cert_file,omitempty"`
+	KeyFile      string `mapstructure:"key_file" yaml:"key_file,omitempty"`
+	Rate         string `mapstructure:"rate" yaml:"rate,omitempty"`
+	Pulls        int    `mapstructure:"pulls" yaml:"pulls,omitempty"`
+	Mirror       string `mapstructure:"mirror" yaml:"mirror,omitempty"`
+	Seed         bool   `mapstructure:"seed" yaml:"seed,omitempty"`
+}
+
+// hostsFileDoc is the file that hosts_file names.
+type hostsFileDoc struct {
+	Hosts []hostDoc `mapstructure:"hosts" yaml:"hosts"`
 }
 
 type hostDoc struct {
 	Name     string            `mapstructure:"name" yaml:"name"`
 	Endpoint string            `mapstructure:"endpoint" yaml:"endpoint"`
 	Insecure bool              `mapstructure:"insecure" yaml:"insecure,omitempty"`
+	TLS      *tlsDoc           `mapstructure:"tls" yaml:"tls,omitempty"` // a pointer: "tls: {}" says something
+	SSH      *sshDoc           `mapstructure:"ssh" yaml:"ssh,omitempty"`
 	Labels   map[string]string `mapstructure:"labels" yaml:"labels,omitempty"`
 	Limits   limitsDoc         `mapstructure:"limits" yaml:"limits"`
+}
+
+type tlsDoc struct {
+	CA         string `mapstructure:"ca" yaml:"ca,omitempty"`
+	Cert       string `mapstructure:"cert" yaml:"cert,omitempty"`
+	Key        string `mapstructure:"key" yaml:"key,omitempty"`
+	ServerName string `mapstructure:"server_name" yaml:"server_name,omitempty"`
+}
+
+type sshDoc struct {
+	KeyFile    string `mapstructure:"key_file" yaml:"key_file,omitempty"`
+	KnownHosts string `mapstructure:"known_hosts" yaml:"known_hosts,omitempty"`
 }
 
 type limitsDoc struct {
@@ -53,11 +86,48 @@ type imageDoc struct {
 	Track      trackDoc          `mapstructure:"track" yaml:"track"`
 	Hosts      map[string]string `mapstructure:"hosts" yaml:"hosts,omitempty"`
 	Watch      string            `mapstructure:"watch" yaml:"watch,omitempty"`
+	Windows    []windowDoc       `mapstructure:"windows" yaml:"windows,omitempty"`
+	Cooldown   string            `mapstructure:"cooldown" yaml:"cooldown,omitempty"`
+	Approve    string            `mapstructure:"approve" yaml:"approve,omitempty"`
+	Verify     verifyDoc         `mapstructure:"verify" yaml:"verify,omitempty"`
+	Promote    promoteDoc        `mapstructure:"promote" yaml:"promote"`
+	Retag      bool              `mapstructure:"retag" yaml:"retag,omitempty"`
+	Keep       int               `mapstructure:"keep" yaml:"keep"`
 }
 
 type trackDoc struct {
-	Tag    string `mapstructure:"tag" yaml:"tag,omitempty"`
-	Digest string `mapstructure:"digest" yaml:"digest,omitempty"`
+	Tag    string     `mapstructure:"tag" yaml:"tag,omitempty"`
+	Digest string     `mapstructure:"digest" yaml:"digest,omitempty"`
+	Select *selectDoc `mapstructure:"select" yaml:"select,omitempty"`
+}
+
+type selectDoc struct {
+	Include   string `mapstructure:"include" yaml:"include,omitempty"`
+	Exclude   string `mapstructure:"exclude" yaml:"exclude,omitempty"`
+	Extract   string `mapstructure:"extract" yaml:"extract,omitempty"`
+	Order     string `mapstructure:"order" yaml:"order,omitempty"`
+	Range     string `mapstructure:"range" yaml:"range,omitempty"`
+	Newest    int    `mapstructure:"newest" yaml:"newest,omitempty"`
+	Downgrade bool   `mapstructure:"downgrade" yaml:"downgrade,omitempty"`
+}
+
+type windowDoc struct {
+	Days  string `mapstructure:"days" yaml:"days,omitempty"`
+	Dates string `mapstructure:"dates" yaml:"dates,omitempty"`
+	From  string `mapstructure:"from" yaml:"from,omitempty"`
+	To    string `mapstructure:"to" yaml:"to,omitempty"`
+	Zone  string `mapstructure:"zone" yaml:"zone,omitempty"`
+}
+
+type verifyDoc struct {
+	Command []string `mapstructure:"command" yaml:"command,omitempty,flow"`
+	Timeout string   `mapstructure:"timeout" yaml:"timeout,omitempty"`
+}
+
+type promoteDoc struct {
+	When      string      `mapstructure:"when" yaml:"when"`
+	Straggler string      `mapstructure:"straggler" yaml:"straggler"`
+	Windows   []windowDoc `mapstructure:"windows" yaml:"windows,omitempty"`
 }
 
 // field is a key of a mapping.
@@ -66,11 +136,16 @@ type field struct {
 	typ reflect.Type
 }
 
-// fieldsOf lists the keys that a struct of the document knows.
+// fieldsOf lists the keys that a struct of the document knows, pointers
+// followed.
 func fieldsOf(t reflect.Type) []field {
 	var fields []field
 	for f := range t.Fields() {
-		fields = append(fields, field{key: f.Tag.Get("mapstructure"), typ: f.Type})
+		typ := f.Type
+		if typ.Kind() == reflect.Pointer {
+			typ = typ.Elem()
+		}
+		fields = append(fields, field{key: f.Tag.Get("mapstructure"), typ: typ})
 	}
 	return fields
 }

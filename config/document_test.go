@@ -29,11 +29,11 @@ func TestTagsAgree(t *testing.T) {
 	check = func(typ reflect.Type) {
 		for f := range typ.Fields() {
 			key, written := f.Tag.Get("mapstructure"), f.Tag.Get("yaml")
-			if written != key && written != key+",omitempty" {
+			if written != key && written != key+",omitempty" && written != key+",omitempty,flow" {
 				t.Errorf("%s.%s is read as %q and written as %q", typ, f.Name, key, written)
 			}
 			inner := f.Type
-			if inner.Kind() == reflect.Slice {
+			if inner.Kind() == reflect.Slice || inner.Kind() == reflect.Pointer {
 				inner = inner.Elem()
 			}
 			if inner.Kind() == reflect.Struct {

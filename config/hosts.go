@@ -12,9 +12,12 @@ import (
 // Host is one Docker Engine.
 type Host struct {
 	Name string
-	// Endpoint is unix:///path or tcp://host:port; Insecure is set with the latter.
+	// Endpoint is unix:///path, tcp://host:port or ssh://user@host, the latter
+	// with a port and a socket's path where they are not the usual ones.
 	Endpoint string
-	Insecure bool
+	Insecure bool     // tcp without TLS
+	TLS      *HostTLS // of tcp; else nil
+	SSH      *HostSSH // of ssh; else nil
 	Labels   map[string]string
 	Limits   Limits
 }
@@ -29,12 +32,14 @@ type Limits struct {
 // two get in each other's way; eight runs fit a small machine.
 func defaultLimits() Limits { return Limits{Pulls: 2, Runs: 8} }
 
-func (r *reader) hosts(docs []hostDoc) []Host {
+// known are the hosts so far, over both files.
+type known struct{ names, endpoints names }
+
+func (r *reader) hosts(docs []hostDoc, seen known) []Host {
 	var list []Host
-	seen, endpoints := make(names), make(names)
 	for i, doc := range docs {
 		entry := fmt.Sprintf("hosts[%d]", i)
-		r.checkName(seen, entry, doc.Name)
+		r.checkName(seen.names, entry, doc.Name)
 		host := Host{
 			Name:     doc.Name,
 			Endpoint: r.endpoint(entry, doc),
@@ -42,10 +47,13 @@ func (r *reader) hosts(docs []hostDoc) []Host {
 			Labels:   maps.Clone(doc.Labels),
 			Limits:   r.limits(entry+".limits", doc.Limits),
 		}
-		if first, taken := endpoints[host.Endpoint]; taken && host.Endpoint != "" {
+		scheme, _, _ := strings.Cut(host.Endpoint, "://") // empty where it was refused
+		host.TLS = r.hostTLS(entry, scheme, doc)
+		host.SSH = r.hostSSH(entry, scheme, doc)
+		if first, taken := seen.endpoints[host.Endpoint]; taken && host.Endpoint != "" {
 			r.add(entry+".endpoint", host.Endpoint, fmt.Sprintf("%s is this engine already", first), "make one entry of the two")
 		}
-		endpoints[host.Endpoint] = entry
+		seen.endpoints[host.Endpoint] = entry
 		list = append(list, host)
 	}
 	return list
@@ -63,54 +71,88 @@ func (r *reader) endpoint(entry string, doc hostDoc) string {
 	}
 	u, err := url.Parse(doc.Endpoint)
 	if err != nil {
-		return refuse("it is not an address", "write unix:///var/run/docker.sock or tcp://host:port")
+		return refuse("it is not an address", mendEndpoint)
 	}
 	switch u.Scheme {
 	case "unix":
 		return r.unixEndpoint(u, refuse)
 	case "tcp":
-		return r.tcpEndpoint(u, doc.Insecure || r.spoiled[entry+".insecure"], refuse)
+		secured := r.has(entry+".tls") || doc.Insecure || r.spoiled[entry+".tls"] || r.spoiled[entry+".insecure"]
+		return r.tcpEndpoint(u, secured, refuse)
 	case "ssh":
-		return refuse("ssh is not supported yet", "use unix://, or tcp:// with insecure: true in a trusted network")
+		return r.sshEndpoint(u, refuse)
 	case "http", "https", "npipe", "fd":
-		return refuse(u.Scheme+" is not supported", "write unix:///var/run/docker.sock or tcp://host:port")
+		return refuse(u.Scheme+" is not supported", mendEndpoint)
 	default:
-		return refuse("it names no way to reach an engine", "write unix:///var/run/docker.sock or tcp://host:port")
+		return refuse("it names no way to reach an engine", mendEndpoint)
 	}
 }
 
+const mendEndpoint = "write unix:///var/run/docker.sock, tcp://host:2376 or ssh://user@host"
+
 func (r *reader) unixEndpoint(u *url.URL, refuse func(why, mend string) string) string {
-	if u.Host != "" || u.Opaque != "" || !path.IsAbs(u.Path) || u.RawQuery != "" || u.Fragment != "" || u.RawPath != "" || strings.ContainsAny(u.Path, "?#%\x00") {
+	if u.Host != "" || !plainPath(u) {
 		return refuse("a unix endpoint is an absolute path", "write three slashes, as in unix:///var/run/docker.sock")
 	}
 	return "unix://" + path.Clean(u.Path)
 }
 
-func (r *reader) tcpEndpoint(u *url.URL, insecure bool, refuse func(why, mend string) string) string {
+// plainPath tells whether an address has an absolute path, and nothing behind it
+// or in it that would be read differently when it is written again.
+func plainPath(u *url.URL) bool {
+	return path.IsAbs(u.Path) && u.Opaque == "" && u.RawQuery == "" && u.Fragment == "" && u.RawPath == "" && !strings.ContainsAny(u.Path, "?#%\x00")
+}
+
+func (r *reader) tcpEndpoint(u *url.URL, secured bool, refuse func(why, mend string) string) string {
 	switch {
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "" || u.Hostname() == "" || !validPort(u.Port()) || u.Port() == "0":
-		return refuse("a tcp endpoint is a host and a port, and nothing else", "write it as in tcp://10.0.0.11:2375")
-	case !insecure:
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "" || !hostName.MatchString(u.Hostname()) || !validPort(u.Port()) || u.Port() == "0":
+		return refuse("a tcp endpoint is a host and a port, and nothing else", "write it as in tcp://10.0.0.11:2376")
+	case !secured:
 		return refuse("plain tcp gives root on that machine to everyone who reaches the port",
-			"write insecure: true beside it if all of that network is trusted, or run Prewarm on the machine and use unix://; TLS comes later")
+			"write tls: {ca: …, cert: …, key: …} beside it, or insecure: true if all of that network is trusted")
 	}
 	return "tcp://" + net.JoinHostPort(strings.ToLower(u.Hostname()), u.Port())
 }
 
-func (r *reader) limits(field string, doc limitsDoc) Limits {
-	limits := defaultLimits()
-	r.limit(field+".pulls", doc.Pulls, &limits.Pulls)
-	r.limit(field+".runs", doc.Runs, &limits.Runs)
-	return limits
+// The usual port and socket of an ssh endpoint are not written.
+const (
+	usualSSHPort = "22"
+	usualSocket  = "/var/run/docker.sock"
+)
+
+func (r *reader) sshEndpoint(u *url.URL, refuse func(why, mend string) string) string {
+	const example = "write it as in ssh://deploy@10.0.0.11 or ssh://deploy@10.0.0.11:2222/run/user/1000/docker.sock"
+	if u.Path == "" || u.Path == "/" {
+		u.Path = usualSocket
+	}
+	if _, ok := u.User.Password(); ok {
+		return refuse("ssh takes no password here", "leave it out, and use an agent or ssh: {key_file: …}")
+	}
+	if u.User.Username() == "" {
+		return refuse("it does not say as which user", example)
+	}
+	wrongPort := strings.HasSuffix(u.Host, ":") || u.Port() != "" && !validPort(u.Port()) || u.Port() == "0"
+	if !hostName.MatchString(u.Hostname()) || wrongPort || !plainPath(u) {
+		return refuse("an ssh endpoint is a user and a host, then a port and a socket's path where they are not the usual ones", example)
+	}
+	host := strings.ToLower(u.Hostname())
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	if port := u.Port(); port != "" && port != usualSSHPort {
+		host += ":" + port
+	}
+	text := "ssh://" + u.User.String() + "@" + host
+	if socket := path.Clean(u.Path); socket != usualSocket {
+		text += socket
+	}
+	return text
 }
 
-// limit takes a limit that is written.
-func (r *reader) limit(field string, written int, limit *int) {
-	if !r.has(field) {
-		return
-	}
-	if written < 1 {
-		r.add(field, fmt.Sprint(written), "a limit is at least 1", "write 1 or more; a host that is not to be used is left out")
-	}
-	*limit = written
+func (r *reader) limits(field string, doc limitsDoc) Limits {
+	limits := defaultLimits()
+	const none = "a host that is not to be used is left out"
+	r.limit(field+".pulls", doc.Pulls, &limits.Pulls, none)
+	r.limit(field+".runs", doc.Runs, &limits.Runs, none)
+	return limits
 }

@@ -6,17 +6,21 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/prewarm/prewarm/internal/schedule"
 	"github.com/prewarm/prewarm/registry"
 )
 
 const (
-	defaultTag   = "latest"    // as for docker pull
 	defaultWatch = "@every 1m" // one HEAD request a minute
+	// defaultKeep: the last one to go back to, and the one before it in case
+	// that was bad too.
+	defaultKeep = 2
+	approveWord = "manual"
 )
 
-// Image is what is kept warm, and where.
+// Image is what is kept warm, where, and how it goes live.
 type Image struct {
 	Name       string
 	Repository registry.Repository
@@ -26,21 +30,14 @@ type Image struct {
 	Hosts map[string]string
 	// Watch says when to look at the registry; zero when a digest is tracked,
 	// which can't change.
-	Watch schedule.Spec
-}
-
-// Track is what of a repository is kept warm: one of the two is set.
-type Track struct {
-	Tag    string
-	Digest registry.Digest
-}
-
-// String is the part of an image reference behind the repository.
-func (t Track) String() string {
-	if t.Digest != "" {
-		return "@" + string(t.Digest)
-	}
-	return ":" + t.Tag
+	Watch    schedule.Spec
+	Windows  schedule.Windows // when scheduled pulls may begin; empty: always
+	Cooldown time.Duration    // from the first sight of a digest until it may be pulled; 0: none
+	Approve  bool             // a person approves each digest before it is pulled
+	Verify   Verify
+	Promote  Promote
+	Retag    bool // move repository:tag on the hosts at promotion
+	Keep     int  // superseded digests that stay warm for rollback
 }
 
 // Selects tells whether the image is meant for a host.
@@ -64,9 +61,17 @@ func (r *reader) images(docs []imageDoc, hosts []Host) []Image {
 			Repository: r.repository(entry+".repository", doc.Repository),
 			Track:      r.track(entry+".track", doc.Track),
 			Hosts:      maps.Clone(doc.Hosts),
+			Windows:    r.windows(entry+".windows", doc.Windows),
+			Cooldown:   r.duration(entry+".cooldown", doc.Cooldown, 0, 0),
+			Approve:    r.approve(entry+".approve", doc.Approve),
+			Verify:     r.verify(entry+".verify", doc.Verify),
+			Promote:    r.promote(entry+".promote", doc.Promote),
+			Retag:      r.retag(entry, doc.Retag),
+			Keep:       r.keep(entry+".keep", doc.Keep),
 		}
-		image.Watch = r.watch(entry, doc.Watch, image.Track)
+		image.Watch = r.watch(entry, doc.Watch)
 		r.checkTracked(tracked, entry, image)
+		r.checkRetag(list, entry, image)
 		r.checkSelector(entry+".hosts", image, hosts)
 		list = append(list, image)
 	}
@@ -85,7 +90,7 @@ func (r *reader) repository(field, text string) registry.Repository {
 	case err == nil:
 		return repo
 	case isReference(text):
-		r.add(field, text, "a repository carries no tag and no digest", "write it without, and what to follow under track: {tag: …} or {digest: …}")
+		r.add(field, text, "a repository carries no tag and no digest", "write it without, and what to follow under track: {tag: …}, {select: …} or {digest: …}")
 	case text != strings.ToLower(text):
 		r.add(field, text, "a repository has no upper-case letters", example)
 	default:
@@ -101,37 +106,7 @@ func isReference(text string) bool {
 	return refErr == nil || pinErr == nil
 }
 
-// track gives the zero Track for what it refuses.
-func (r *reader) track(field string, doc trackDoc) Track {
-	tagField, digestField := field+".tag", field+".digest"
-	switch {
-	case r.spoiledWithin(field):
-		return Track{}
-	case r.has(tagField) && r.has(digestField):
-		r.add(field, "", "tag and digest stand together", "keep one of the two")
-		return Track{}
-	case r.has(digestField):
-		digest, err := registry.ParseDigest(doc.Digest)
-		if err != nil {
-			r.add(digestField, doc.Digest, "it is not a digest", "write sha256: and 64 lower-case hex digits")
-		}
-		return Track{Digest: digest}
-	case !r.has(tagField):
-		return Track{Tag: defaultTag}
-	}
-	// Any repository does to check a tag.
-	probe, err := registry.ParseRepository("prewarm")
-	if err == nil {
-		_, err = registry.NewRef(probe, doc.Tag)
-	}
-	if err != nil {
-		r.add(tagField, doc.Tag, "it is not a tag", "write 1 to 128 letters, digits, '_', '.' or '-', beginning with a letter, a digit or '_'")
-		return Track{}
-	}
-	return Track{Tag: doc.Tag}
-}
-
-func (r *reader) watch(entry, text string, track Track) schedule.Spec {
+func (r *reader) watch(entry, text string) schedule.Spec {
 	field := entry + ".watch"
 	if r.has(entry + ".track.digest") {
 		if r.has(field) {
@@ -150,10 +125,35 @@ func (r *reader) watch(entry, text string, track Track) schedule.Spec {
 	return spec
 }
 
-// checkTracked reports a second entry for the same thing: each would promote on
-// its own, and a run by reference could not tell which is meant.
+func (r *reader) approve(field, text string) bool {
+	if r.has(field) && text != approveWord {
+		r.add(field, text, "there is no such way to approve", "write manual, or leave it out")
+	}
+	return r.has(field)
+}
+
+func (r *reader) retag(entry string, retag bool) bool {
+	if retag && r.has(entry+".track.digest") {
+		r.add(entry+".retag", "", "a digest has no tag that could be moved", "leave retag out, or track a tag")
+	}
+	return retag
+}
+
+func (r *reader) keep(field string, keep int) int {
+	switch {
+	case !r.has(field) || r.spoiled[field]:
+		return defaultKeep
+	case keep < 0:
+		r.add(field, fmt.Sprint(keep), "it is below zero", "write how many earlier digests stay warm for rollback; 0 for none")
+	}
+	return keep
+}
+
+// checkTracked reports a second entry for the same tag or digest: each would
+// promote on its own, and a run by reference could not tell which is meant.
+// Selections may overlap: their entries are run by name.
 func (r *reader) checkTracked(tracked names, entry string, image Image) {
-	if image.Repository.IsZero() || image.Track == (Track{}) {
+	if image.Repository.IsZero() || image.Track.String() == "" {
 		return
 	}
 	what := image.Repository.String() + image.Track.String()
@@ -164,9 +164,25 @@ func (r *reader) checkTracked(tracked names, entry string, image Image) {
 	tracked[what] = entry
 }
 
+// checkRetag reports an entry that could move the same tag on the hosts as an
+// earlier one. What two selections have in common can't be told before the tags
+// are known, so that two of one repository are taken to overlap.
+func (r *reader) checkRetag(earlier []Image, entry string, image Image) {
+	if !image.Retag || image.Repository.IsZero() {
+		return
+	}
+	for i, e := range earlier {
+		if e.Retag && e.Repository == image.Repository && e.Track.meets(image.Track) {
+			r.add(entry+".retag", "", fmt.Sprintf("images[%d] may retag the same tag of %s", i, image.Repository), "leave retag to one of the two")
+			return
+		}
+	}
+}
+
 // checkSelector reports an image that no host would get.
 func (r *reader) checkSelector(field string, image Image, hosts []Host) {
-	if r.spoiledWithin("hosts") || slices.ContainsFunc(hosts, image.Selects) {
+	// The hosts of a file come and go: none may be meant to have these labels now.
+	if r.spoiledWithin("hosts") || r.has("hosts_file") || slices.ContainsFunc(hosts, image.Selects) {
 		return
 	}
 	if len(hosts) == 0 {

@@ -34,7 +34,10 @@ func mendKind(t reflect.Type) string {
 	case reflect.Map:
 		return "write labels, as in {pool: etl}"
 	case reflect.Slice:
-		return "write a list of entries that each begin with '- name:'"
+		if t.Elem().Kind() != reflect.Struct {
+			return "write a list of plain values, as in [first, second]"
+		}
+		return "write a list of entries that each begin with '- " + fieldsOf(t.Elem())[0].key + ":'"
 	default:
 		return "write one value"
 	}

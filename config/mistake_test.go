@@ -30,7 +30,7 @@ func TestShown(t *testing.T) {
 
 func TestMistakesAreSortedByPlace(t *testing.T) {
 	t.Parallel()
-	path := write(t, "hosts:\n  - {name: A, endpoint: ssh://a}\nserver: {listen: x}\nunknown: 1\n")
+	path := write(t, "hosts:\n  - {name: A, endpoint: http://a}\nserver: {listen: x}\nunknown: 1\n")
 	mistakes := refused(t, path, []string{"PREWARM_IMAGES=7", "PREWARM_IMAGE=7"})
 	var fields []string
 	for _, m := range mistakes {

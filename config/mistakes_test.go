@@ -13,7 +13,7 @@ import (
 	"github.com/prewarm/prewarm/internal/problem"
 )
 
-var update = flag.Bool("update", false, "write the messages in testdata/mistakes anew")
+var update = flag.Bool("update", false, "write the messages in testdata, and the schema in docs, anew")
 
 // Each file in testdata/mistakes is one mistake; what Load says of it stands
 // beside it. Read the diff after -update: these are the words users get.

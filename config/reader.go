@@ -1,6 +1,9 @@
 package config
 
 import (
+	"crypto/sha256"
+	"fmt"
+	"hash"
 	"path/filepath"
 	"strings"
 )
@@ -9,6 +12,7 @@ import (
 type reader struct {
 	folder string // of the configuration file
 	source string // being walked: the file, or an environment variable
+	home   string // of Prewarm's user
 	found  Mistakes
 	// at is where each key with a value stands; "" is the file as a whole.
 	at map[string]position
@@ -17,6 +21,10 @@ type reader struct {
 	// spoiled are the paths whose value was dropped. What follows from that is
 	// not reported as well.
 	spoiled map[string]bool
+	// read are the files that were read, or should have been, and contents is
+	// over what they held.
+	read     []string
+	contents hash.Hash
 }
 
 type position struct {
@@ -24,7 +32,7 @@ type position struct {
 	line int
 }
 
-func newReader(path string) *reader {
+func newReader(path, home string) *reader {
 	folder := filepath.Dir(path)
 	// Without a working directory the folder stays relative, and so does what
 	// is resolved against it: it still names the same files.
@@ -32,13 +40,27 @@ func newReader(path string) *reader {
 		folder = abs
 	}
 	return &reader{
-		folder:  folder,
-		source:  path,
-		at:      map[string]position{"": {file: path}},
-		over:    make(map[string]bool),
-		spoiled: make(map[string]bool),
+		folder:   folder,
+		source:   path,
+		home:     home,
+		at:       map[string]position{"": {file: path}},
+		over:     make(map[string]bool),
+		spoiled:  make(map[string]bool),
+		contents: sha256.New(),
 	}
 }
+
+// readFile reads a file of at most limit bytes, or says why it can't.
+func (r *reader) readFile(path string, limit int64) (b []byte, why string) {
+	b, why = readLimited(path, limit)
+	r.read = append(r.read, path)
+	// A hash never fails. The quotes part one file from the next.
+	fmt.Fprintf(r.contents, "%q %q %q\n", path, b, why)
+	return b, why
+}
+
+// sum is over all that was read so far.
+func (r *reader) sum() sum { return sum(r.contents.Sum(nil)) }
 
 // add reports a mistake, unless it follows from one that is reported already.
 // field is a full path; it or the nearest one around it gives the position.

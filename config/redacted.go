@@ -9,7 +9,8 @@ import (
 
 // Redacted is the effective configuration as YAML: what was written, the
 // defaults, and nothing of a secret but "***". Load accepts it; where nothing
-// was secret, it loads as the same configuration.
+// was secret, it loads as the same configuration, but for HostsFile: its hosts
+// are written among the others.
 func (c *Config) Redacted() ([]byte, error) {
 	var b bytes.Buffer
 	encoder := yaml.NewEncoder(&b)
@@ -24,21 +25,19 @@ func (c *Config) Redacted() ([]byte, error) {
 }
 
 func (c *Config) document() document {
-	doc := document{Server: serverDoc{Listen: c.Server.Listen}, State: stateDoc{Path: c.State.Path}}
+	doc := document{
+		Server: serverDoc{Listen: c.Server.Listen},
+		State:  stateDoc{Path: c.State.Path},
+		Limits: fleetDoc{Pulls: c.Limits.Pulls, Rate: rateText(c.Limits.Rate)},
+	}
 	for _, reg := range c.Registries {
 		doc.Registries = append(doc.Registries, reg.document())
 	}
 	for _, h := range c.Hosts {
-		doc.Hosts = append(doc.Hosts, hostDoc{
-			Name: h.Name, Endpoint: h.Endpoint, Insecure: h.Insecure, Labels: h.Labels,
-			Limits: limitsDoc{Pulls: h.Limits.Pulls, Runs: h.Limits.Runs},
-		})
+		doc.Hosts = append(doc.Hosts, h.document())
 	}
 	for _, i := range c.Images {
-		doc.Images = append(doc.Images, imageDoc{
-			Name: i.Name, Repository: i.Repository.String(), Hosts: i.Hosts, Watch: i.Watch.String(),
-			Track: trackDoc{Tag: i.Track.Tag, Digest: string(i.Track.Digest)},
-		})
+		doc.Images = append(doc.Images, i.document())
 	}
 	return doc
 }
@@ -46,9 +45,35 @@ func (c *Config) document() document {
 // document names the password's file where there is one: a path is no secret,
 // and what is written can then be loaded again.
 func (reg Registry) document() registryDoc {
-	doc := registryDoc{Name: reg.Name, Username: reg.Username, PasswordFile: reg.PasswordFile, PlainHTTP: reg.PlainHTTP}
+	doc := registryDoc{
+		Name: reg.Name, Username: reg.Username, PasswordFile: reg.PasswordFile, PlainHTTP: reg.PlainHTTP,
+		CAFile: reg.CAFile, CertFile: reg.CertFile, KeyFile: reg.KeyFile,
+		Rate: rateText(reg.Rate), Pulls: reg.Pulls, Mirror: reg.Mirror, Seed: reg.Seed,
+	}
 	if reg.PasswordFile == "" {
 		doc.Password = reg.Password
+	}
+	return doc
+}
+
+func (h Host) document() hostDoc {
+	return hostDoc{
+		Name: h.Name, Endpoint: h.Endpoint, Insecure: h.Insecure, Labels: h.Labels,
+		TLS: (*tlsDoc)(h.TLS), SSH: (*sshDoc)(h.SSH),
+		Limits: limitsDoc{Pulls: h.Limits.Pulls, Runs: h.Limits.Runs},
+	}
+}
+
+func (i Image) document() imageDoc {
+	doc := imageDoc{
+		Name: i.Name, Repository: i.Repository.String(), Track: i.Track.document(), Hosts: i.Hosts, Watch: i.Watch.String(),
+		Windows: windowDocs(i.Windows), Verify: i.Verify.document(), Promote: i.Promote.document(), Retag: i.Retag, Keep: i.Keep,
+	}
+	if i.Cooldown > 0 {
+		doc.Cooldown = durationText(i.Cooldown)
+	}
+	if i.Approve {
+		doc.Approve = approveWord
 	}
 	return doc
 }

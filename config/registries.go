@@ -21,6 +21,17 @@ type Registry struct {
 	Password     Secret
 	PasswordFile string // absolute, or empty
 	PlainHTTP    bool
+	CAFile       string  // absolute, or empty: roots beside the system's
+	CertFile     string  // absolute, or empty: a client certificate
+	KeyFile      string  // absolute, or empty: its key
+	Rate         float64 // requests in a second; 0: the registry client's default
+	Pulls        int     // pulls at once from it, on the whole fleet; 0: no limit
+	// Mirror is where hosts pull from in its place: host[:port], and a path's
+	// beginning where the mirror has one. Empty: none.
+	Mirror string
+	// Seed tells that the hosts share one cache before the registry, so that
+	// one of them is to pull first. A Mirror is such a cache.
+	Seed bool
 }
 
 func (r *reader) registries(docs []registryDoc) []Registry {
@@ -32,8 +43,13 @@ func (r *reader) registries(docs []registryDoc) []Registry {
 			Name:      r.registryName(seen, entry, doc.Name),
 			Username:  doc.Username,
 			PlainHTTP: doc.PlainHTTP,
+			Rate:      r.rate(entry+".rate", doc.Rate),
+			Seed:      doc.Seed || r.has(entry+".mirror"),
 		}
+		r.limit(entry+".pulls", doc.Pulls, &reg.Pulls, "leave it out for no limit")
+		reg.Mirror = r.mirror(entry+".mirror", doc.Mirror, reg.Name)
 		r.credentials(entry, doc, &reg)
+		r.certificates(entry, doc, &reg)
 		list = append(list, reg)
 	}
 	return list
@@ -84,9 +100,41 @@ func (r *reader) credentials(entry string, doc registryDoc, reg *Registry) {
 	}
 	reg.Password = doc.Password
 	if r.has(file) && !r.spoiled[file] {
-		var ok bool
-		if reg.PasswordFile, ok = r.path(file, doc.PasswordFile); ok {
-			reg.Password = r.secretFile(file, doc.PasswordFile, reg.PasswordFile)
+		reg.PasswordFile, reg.Password = r.secretFile(file, doc.PasswordFile)
+	}
+}
+
+// mirror checks the beginning of the names that the mirror has for images.
+func (r *reader) mirror(field, text, name string) string {
+	const example = "write it as in cache.internal:5000 or cache.internal/proxy"
+	if !r.has(field) {
+		return ""
+	}
+	text = strings.TrimSuffix(text, "/")
+	host, prefix, _ := strings.Cut(text, "/")
+	repo, err := registry.ParseRepository(text + "/prewarm")
+	switch {
+	case strings.Contains(text, "://"):
+		r.add(field, text, "a mirror is named without a scheme", "write the host only; plain HTTP is a matter of each engine's insecure-registries")
+	case err != nil || repo.Host() != strings.ToLower(host) || repo.Path() != strings.TrimPrefix(prefix+"/prewarm", "/"):
+		r.add(field, text, "no image reference would mean a registry by it", example)
+	case text == name:
+		r.add(field, text, "it is the registry itself", "leave it out, or write seed: true if the hosts share a cache before it")
+	}
+	return text
+}
+
+// certificates checks the files that the registry's TLS needs.
+func (r *reader) certificates(entry string, doc registryDoc, reg *Registry) {
+	ca, cert, key := entry+".ca_file", entry+".cert_file", entry+".key_file"
+	if doc.PlainHTTP {
+		for _, field := range []string{ca, cert, key} {
+			if r.has(field) {
+				r.add(field, "", "plain HTTP has no certificates", "leave it or plain_http out")
+				return
+			}
 		}
 	}
+	reg.CAFile = r.caFile(ca, doc.CAFile)
+	reg.CertFile, reg.KeyFile = r.certFiles(cert, doc.CertFile, key, doc.KeyFile)
 }

@@ -3,15 +3,14 @@ package config
 import (
 	"fmt"
 	"log/slog"
-	"os"
 	"strings"
 )
 
 // masked is what a secret looks like.
 const masked = "***"
 
-// maxSecretFile bounds a secret file, in bytes: a token or a key is far below,
-// and a wrong path to something large is told instead of read.
+// maxSecretFile bounds a secret file, in bytes: a token is far below, and a
+// wrong path to something large is told instead of read.
 const maxSecretFile = 64 << 10
 
 // Secret is text that must not be seen. Every way to print, log or encode it
@@ -43,23 +42,15 @@ func (Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + masked + `"`),
 func (Secret) LogValue() slog.Value { return slog.StringValue(masked) }
 
 // secretFile reads the secret in a file, without one trailing newline, which
-// editors add. A pipe or a device is refused: it could block or never end.
-func (r *reader) secretFile(field, written, path string) Secret {
-	const mend = "name a file that Prewarm's user can read; a relative path counts from the configuration file's folder"
-	if info, err := os.Stat(path); err == nil && !info.IsDir() && !info.Mode().IsRegular() {
-		r.add(field, written, "it is not a regular file", mend)
-		return ""
-	}
-	b, why := readLimited(path, maxSecretFile)
+// editors add.
+func (r *reader) secretFile(field, written string) (path string, secret Secret) {
+	path, b := r.namedFile(field, written, maxSecretFile)
 	text, cut := strings.CutSuffix(string(b), "\r\n")
 	if !cut {
 		text = strings.TrimSuffix(text, "\n")
 	}
-	switch {
-	case why != "":
-		r.add(field, written, why, mend)
-	case text == "":
+	if path != "" && text == "" {
 		r.add(field, written, "the file is empty", "write the secret into it")
 	}
-	return Secret(text)
+	return path, Secret(text)
 }

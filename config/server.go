@@ -3,9 +3,7 @@ package config
 import (
 	"net"
 	"net/netip"
-	"path/filepath"
 	"strconv"
-	"strings"
 )
 
 // Server is where the API listens.
@@ -46,22 +44,4 @@ func validPort(s string) bool {
 func (r *reader) state(doc stateDoc) State {
 	folder, _ := r.path("state.path", doc.Path)
 	return State{Path: folder}
-}
-
-// path makes a path absolute: relative ones count from the folder of the
-// configuration file. It is not ok when the path was refused.
-func (r *reader) path(field, path string) (abs string, ok bool) {
-	switch {
-	case path == "":
-		r.add(field, "", "the path is empty", "write one, or leave the key out")
-	case strings.HasPrefix(path, "~"):
-		r.add(field, path, "~ is a shell's word for a home folder and is not replaced here", "write the path in full")
-	case strings.ContainsRune(path, 0):
-		r.add(field, path, "a path can't hold a NUL character", "write another path")
-	case filepath.IsAbs(path):
-		return filepath.Clean(path), true
-	default:
-		return filepath.Join(r.folder, path), true
-	}
-	return "", false
 }

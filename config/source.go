@@ -20,27 +20,34 @@ import (
 // of it.
 const maxFile = 4 << 20
 
-// readFile reads the configuration file as viper wants it. No path is no file.
-func (r *reader) readFile(path string) map[string]any {
+// readDocument reads the configuration file as viper wants it. No path is no
+// file.
+func (r *reader) readDocument(path string) map[string]any {
 	if path == "" {
 		return nil
 	}
-	b, why := readLimited(path, maxFile)
+	b, why := r.readFile(path, maxFile)
 	if why != "" {
 		r.spoil("", why, "name a configuration file that Prewarm's user can read")
 		return nil
 	}
+	return r.decode(b, reflect.TypeFor[document](), "write at least hosts and images into it")
+}
+
+// decode reads the text of the reader's file. mendEmpty is for one that holds
+// nothing.
+func (r *reader) decode(b []byte, document reflect.Type, mendEmpty string) map[string]any {
 	root, refusal := parse(b)
 	switch {
 	case refusal != nil:
-		r.at[""] = position{path, refusal.line}
+		r.at[""] = position{r.source, refusal.line}
 		r.spoil("", refusal.why, refusal.mend)
 		return nil
 	case isNull(root):
-		r.spoil("", "it holds nothing", "write at least hosts and images into it")
+		r.spoil("", "it holds nothing", mendEmpty)
 		return nil
 	}
-	values, _ := r.walk(root, reflect.TypeFor[document](), "").(map[string]any)
+	values, _ := r.walk(root, document, "").(map[string]any)
 	return values
 }
 

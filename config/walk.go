@@ -69,8 +69,12 @@ func (r *reader) list(n *yaml.Node, elem reflect.Type, path string) any {
 		} else {
 			v = r.walk(item, elem, child)
 		}
-		if v == nil {
+		switch {
+		case v != nil:
+		case elem.Kind() == reflect.Struct:
 			v = map[string]any{}
+		default:
+			v = ""
 		}
 		values = append(values, v)
 	}

@@ -71,6 +71,8 @@ func (i *images) Changed() <-chan struct{} {
 	return i.changed
 }
 
+func (i *images) Kick() {}
+
 func (i *images) Recheck(host string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -156,7 +158,7 @@ func inTime(t *testing.T, test func(s *scene)) {
 		}
 		for _, name := range []string{"a", "b"} {
 			h := dockertest.NewFake(dockertest.Options{Name: name})
-			h.Publish(one, registry.Platform{OS: "linux", Architecture: "amd64"}, []int64{1})
+			h.Push(one, registry.Platform{OS: "linux", Architecture: "amd64"}, []int64{1})
 			h.Load(one)
 			s.hosts[name] = h
 		}

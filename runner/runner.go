@@ -30,6 +30,8 @@ type Images interface {
 	Changed() <-chan struct{}
 	// Recheck asks for a look at a host that seems to have lost an image.
 	Recheck(host string)
+	// Kick asks for a look at what runs wait for.
+	Kick()
 }
 
 // Store keeps runs. What it was given is on disk when it returns.
@@ -154,6 +156,7 @@ func (r *Runner) Submit(ctx context.Context, spec Spec, waitWarm time.Duration) 
 	}
 	r.dispatch()
 	r.wake() // Run must learn when this one's wait ends
+	r.opts.Images.Kick()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return l.run, nil
@@ -304,6 +307,11 @@ func stopping() error {
 
 // notWarm says on which hosts an image is not warm, and why.
 func notWarm(image string, pin registry.Pin, cold map[string]string) error {
+	if len(cold) == 0 {
+		return problem.New(problem.ImageNotWarm,
+			fmt.Sprintf("%s at %s is not meant for any host: it is no longer in the configuration, or its hosts are not", image, pin.Digest().Short()),
+			"put it back into the configuration, or run another image")
+	}
 	return problem.New(problem.ImageNotWarm,
 		fmt.Sprintf("%s at %s is warm on none of its hosts: %s", image, pin.Digest().Short(), listed(cold)),
 		"wait for it with --wait-warm, or see prewarm status")

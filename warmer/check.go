@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/prewarm/prewarm/internal/problem"
+	"github.com/prewarm/prewarm/internal/selection"
 	"github.com/prewarm/prewarm/registry"
 )
 
@@ -21,19 +22,44 @@ type Checked struct {
 	New bool
 }
 
-// Check looks at the tags of an image now. A tag that shows a new digest gets a
-// rollout, written down before Check returns. A registry that is down, denies
-// or says "not found" changes nothing: what is current stays so.
+// Check looks at the tags of an image now, because somebody asked. A tag that
+// shows a new digest gets a rollout, written down before Check returns. A
+// registry that is down, denies or says "not found" changes nothing: what is
+// current stays so.
 func (w *Warmer) Check(ctx context.Context, image string) ([]Checked, error) {
-	tracks, err := w.tracksOf(image)
+	return w.check(ctx, image, true)
+}
+
+// listEvery is how many scheduled looks at the tags of a selection share one
+// listing of the repository: new tags come less often than new digests, and a
+// listing of a large repository takes many requests.
+const listEvery = 10
+
+// Look is a scheduled Check: it lists the tags of a selection now and then
+// only.
+func (w *Warmer) Look(ctx context.Context, image string) ([]Checked, error) {
+	w.mu.Lock()
+	list := true
+	if e := w.entryOf(image); e != nil {
+		list = e.looks%listEvery == 0 || len(e.chosen) == 0 || e.list.err != nil
+		e.looks++
+	}
+	w.mu.Unlock()
+	return w.check(ctx, image, list)
+}
+
+func (w *Warmer) check(ctx context.Context, image string, list bool) ([]Checked, error) {
+	e, err := w.entry(image)
 	if err != nil {
 		return nil, err
 	}
-	var (
-		all  []Checked
-		errs []error
-	)
-	for _, t := range tracks {
+	var all []Checked
+	var errs []error
+	if list && !e.Select.IsZero() {
+		// The tags that were chosen before are looked at nevertheless.
+		errs = append(errs, w.choose(ctx, e))
+	}
+	for _, t := range w.tracked(image) {
 		c, err := w.checkTrack(ctx, t)
 		if err != nil {
 			errs = append(errs, err)
@@ -44,14 +70,80 @@ func (w *Warmer) Check(ctx context.Context, image string) ([]Checked, error) {
 	return all, errors.Join(errs...)
 }
 
-func (w *Warmer) checkTrack(ctx context.Context, t *track) (Checked, error) {
+// entry finds the entry of an image.
+func (w *Warmer) entry(image string) (Entry, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if e := w.entryOf(image); e != nil {
+		return e.Entry, nil
+	}
+	return Entry{}, w.notManaged(image)
+}
+
+// tracked gives the tracks of an image whose tags are looked at.
+func (w *Warmer) tracked(image string) []Track {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var all []Track
+	if e := w.entryOf(image); e != nil {
+		for _, t := range e.tracks {
+			if !t.leaving {
+				all = append(all, t.Track)
+			}
+		}
+	}
+	return all
+}
+
+// choose lists the tags of an entry's repository and takes those that its
+// selection wants, written down first.
+func (w *Warmer) choose(ctx context.Context, e Entry) error {
+	tags, err := w.opts.Registry.Tags(ctx, e.Repository)
+	w.deciding.Lock()
+	defer w.deciding.Unlock()
+	w.mu.Lock()
+	now := w.entryOf(e.Image)
+	if now == nil {
+		w.mu.Unlock()
+		return w.removed(e.Image)
+	}
+	now.list = check{at: time.Now(), err: err}
+	state, result := now.held, selection.Result{}
+	if err == nil {
+		result = now.Select.Select(tags, now.chosen)
+	}
+	same := slices.Equal(result.Chosen, now.chosen)
+	w.mu.Unlock()
+	if err != nil || same {
+		return err
+	}
+	state.Image, state.Chosen = e.Image, result.Chosen
+	if err := w.opts.Store.Save(context.WithoutCancel(ctx), Change{Images: []ImageState{state}}); err != nil {
+		return fmt.Errorf("save the tags of %s: %w", e.Image, err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now.chosen, now.held = state.Chosen, state
+	now.retag()
+	w.announce()
+	w.Kick()
+	w.log.Info("tags chosen", "image", e.Image, "tags", state.Chosen)
+	return nil
+}
+
+// removed says that a reload took an image away under a call.
+func (w *Warmer) removed(image string) error {
+	return problem.New(problem.ImageNotManaged, fmt.Sprintf("look at %s: it was just taken out of the configuration", image), "")
+}
+
+func (w *Warmer) checkTrack(ctx context.Context, t Track) (Checked, error) {
 	found, err := w.resolve(ctx, t)
 	if err != nil {
-		w.noteCheck(t, err)
+		w.noteCheck(t.ID, err)
 		return Checked{}, err
 	}
 	isNew, err := w.sighted(ctx, t, found)
-	w.noteCheck(t, err)
+	w.noteCheck(t.ID, err)
 	if err != nil {
 		return Checked{}, err
 	}
@@ -59,7 +151,7 @@ func (w *Warmer) checkTrack(ctx context.Context, t *track) (Checked, error) {
 }
 
 // resolve tells what the track points at.
-func (w *Warmer) resolve(ctx context.Context, t *track) (registry.Pin, error) {
+func (w *Warmer) resolve(ctx context.Context, t Track) (registry.Pin, error) {
 	if t.ID.Tag == "" {
 		return registry.NewPin(t.Repository, t.Digest), nil
 	}
@@ -67,72 +159,95 @@ func (w *Warmer) resolve(ctx context.Context, t *track) (registry.Pin, error) {
 	if err != nil {
 		return registry.Pin{}, err
 	}
-	if err := w.mayAsk(t, ref); err != nil {
-		return registry.Pin{}, err
-	}
 	return w.opts.Registry.Resolve(ctx, ref)
 }
 
-// mayAsk refuses a look that the registry asked us not to take yet.
-func (w *Warmer) mayAsk(t *track, ref registry.Ref) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	wait := time.Until(t.check.notBefore)
-	if wait <= 0 {
-		return nil
-	}
-	e := problem.New(problem.RegistryLimited,
-		fmt.Sprintf("look at %s: the registry asked to be left alone for another %s", ref, wait.Round(time.Second)),
-		"wait; the next look comes by itself")
-	e.RetryAfter = wait
-	return e
-}
-
 // sighted makes a rollout of a digest that the tag did not show before.
-func (w *Warmer) sighted(ctx context.Context, t *track, pin registry.Pin) (bool, error) {
-	if w.isNewest(t, pin) {
+func (w *Warmer) sighted(ctx context.Context, t Track, pin registry.Pin) (bool, error) {
+	if w.isShown(t.ID, pin) {
 		return false, nil
 	}
-	w.awaitFirstProbes(ctx)
-	manifest, err := w.opts.Registry.Manifest(ctx, pin, w.platforms())
+	manifest, err := w.manifest(ctx, t.ID, pin)
 	if err != nil {
 		return false, err
 	}
 	w.deciding.Lock()
 	defer w.deciding.Unlock()
-	if w.isNewest(t, pin) {
+	if w.isShown(t.ID, pin) {
 		return false, nil // another look was quicker
 	}
-	id, err := uuid.NewV7()
+	r, err := w.newRollout(t.ID, pin, manifest)
 	if err != nil {
-		return false, fmt.Errorf("make a rollout id: %w", err)
+		return false, err
 	}
-	r := Rollout{ID: id.String(), Track: t.ID, Pin: pin, Manifest: manifest, Phase: Warming, Seen: time.Now()}
 	// A caller that leaves just now must not leave a rollout that only the disk
 	// knows.
-	if err := w.opts.Store.SaveRollouts(context.WithoutCancel(ctx), r); err != nil {
+	if err := w.opts.Store.Save(context.WithoutCancel(ctx), Change{Rollouts: []Rollout{r}}); err != nil {
 		return false, fmt.Errorf("save the rollout of %s: %w", pin, err)
 	}
 	w.apply([]Rollout{r})
-	w.log.Info("new digest seen", "image", t.ID.String(), "digest", pin.Digest())
+	w.log.Info("new digest seen", "image", t.ID.String(), "digest", pin.Digest(), "phase", r.Phase)
 	w.Kick()
 	return true, nil
 }
 
-func (w *Warmer) isNewest(t *track, pin registry.Pin) bool {
+// newRollout makes the rollout of a sighting: held where its policy does not
+// trust it yet.
+func (w *Warmer) newRollout(id TrackID, pin registry.Pin, manifest registry.Manifest) (Rollout, error) {
+	name, err := uuid.NewV7()
+	if err != nil {
+		return Rollout{}, fmt.Errorf("make a rollout id: %w", err)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	newest, ok := t.newest()
-	return ok && newest == pin
+	t := w.trackOf(id)
+	if t == nil {
+		return Rollout{}, w.removed(id.Image)
+	}
+	r := Rollout{ID: name.String(), Track: id, Pin: pin, Manifest: manifest, Phase: Warming, Seen: time.Now()}
+	r.Trust.Rejected = len(t.rejected(pin)) > 0
+	if len(r.Holds(t.Policy, r.Seen)) > 0 {
+		r.Phase = Held
+	}
+	return r, nil
 }
 
-func (w *Warmer) noteCheck(t *track, err error) {
+// manifest gives what a pin holds, from memory where the track had it before
+// and knows it for each platform of the fleet.
+func (w *Warmer) manifest(ctx context.Context, id TrackID, pin registry.Pin) (registry.Manifest, error) {
+	w.awaitFirstProbes(ctx)
+	w.mu.Lock()
+	var known Rollout
+	var ok bool
+	if t := w.trackOf(id); t != nil {
+		known, ok = t.known(pin)
+	}
+	w.mu.Unlock()
+	if ok {
+		return known.Manifest, nil
+	}
+	return w.opts.Registry.Manifest(ctx, pin, w.platforms())
+}
+
+func (w *Warmer) isShown(id TrackID, pin registry.Pin) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	t.check.at, t.check.err = time.Now(), err
-	if err != nil {
-		t.check.notBefore = time.Now().Add(problem.From(err).RetryAfter)
+	t := w.trackOf(id)
+	if t == nil {
+		return false
 	}
+	shown, ok := t.shown()
+	return ok && shown.Pin == pin
+}
+
+func (w *Warmer) noteCheck(id TrackID, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t := w.trackOf(id)
+	if t == nil {
+		return
+	}
+	t.check = check{at: time.Now(), err: err}
 }
 
 // firstProbes is how long a first look at a tag waits for the hosts' first
@@ -180,45 +295,59 @@ func (w *Warmer) platforms() []registry.Platform {
 }
 
 // Rewarm asks for an image to be made warm now on the named hosts, or on all
-// selected ones: whatever waits there for a backoff is tried at once. It does
-// not wait; it gives the pin that is being made warm, which is the newest one.
+// selected ones: whatever waits there for a backoff or a window is tried at
+// once, and a verification that said no is asked again. It does not wait; it
+// gives the pin that is being made warm, which is the newest one.
 func (w *Warmer) Rewarm(image string, hosts []string) (registry.Pin, error) {
-	tracks, err := w.tracksOf(image)
-	if err != nil {
-		return registry.Pin{}, err
-	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err := w.checkSelected(tracks[0], hosts); err != nil {
+	e := w.entryOf(image)
+	if e == nil {
+		return registry.Pin{}, w.notManaged(image)
+	}
+	if err := w.checkSelected(e.Entry, hosts); err != nil {
 		return registry.Pin{}, err
 	}
-	pin, ok := tracks[0].newest()
-	if !ok {
+	if len(e.tracks) == 0 || len(e.tracks[0].rollouts) == 0 {
 		return registry.Pin{}, problem.New(problem.NoCurrent,
 			fmt.Sprintf("warm %s: no digest of it has been seen yet", image),
 			"prewarm check "+image+" says why the registry gave none")
 	}
-	for _, t := range tracks {
-		for _, name := range t.Hosts {
-			if len(hosts) == 0 || slices.Contains(hosts, name) {
-				w.hosts[name].forgive()
-			}
+	for _, name := range e.Hosts {
+		if h := w.hosts[name]; h != nil && (len(hosts) == 0 || slices.Contains(hosts, name)) {
+			h.forgive()
 		}
 	}
+	for _, t := range e.tracks {
+		shown, _ := t.shown()
+		t.asked = shown.Pin
+		t.retryVerification()
+		t.unsettle()
+	}
 	w.Kick()
-	return pin, nil
+	return e.tracks[0].asked, nil
+}
+
+// retryVerification forgets the verdicts of held rollouts, so that they are
+// asked for again.
+func (t *track) retryVerification() {
+	for i := range t.rollouts {
+		if v := t.rollouts[i].Trust.Verdict; t.rollouts[i].Phase == Held && v != nil && !v.OK {
+			t.rollouts[i].Trust.Verdict = nil
+		}
+	}
 }
 
 // checkSelected refuses hosts that the image is not meant for. The caller holds
 // mu.
-func (w *Warmer) checkSelected(t *track, hosts []string) error {
+func (w *Warmer) checkSelected(e Entry, hosts []string) error {
 	for _, name := range hosts {
 		if w.hosts[name] == nil {
 			return problem.New(problem.HostNotManaged, fmt.Sprintf("no host is called %q", name), "prewarm status lists the hosts")
 		}
-		if !slices.Contains(t.Hosts, name) {
+		if !slices.Contains(e.Hosts, name) {
 			return problem.New(problem.HostNotSelected,
-				fmt.Sprintf("%s is not meant for host %s", t.ID.Image, name),
+				fmt.Sprintf("%s is not meant for host %s", e.Image, name),
 				"change the image's hosts selector or the host's labels in the configuration")
 		}
 	}

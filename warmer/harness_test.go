@@ -20,7 +20,7 @@ const repository = "registry.test/etl/jobs"
 
 var (
 	amd64 = registry.Platform{OS: "linux", Architecture: "amd64"}
-	jobs  = warmer.TrackID{Image: "jobs", Tag: "latest"}
+	arm64 = registry.Platform{OS: "linux", Architecture: "arm64"}
 )
 
 // tags is a registry of one repository with one tag.
@@ -30,6 +30,9 @@ type tags struct {
 	err      error
 	resolved int
 	platform registry.Platform
+	children []registry.Child // of every digest, where set
+	listed   []string
+	listings int
 }
 
 func (r *tags) set(pin registry.Pin, err error) {
@@ -45,7 +48,23 @@ func (r *tags) Resolve(context.Context, registry.Ref) (registry.Pin, error) {
 	return r.latest, r.err
 }
 
+func (r *tags) Tags(context.Context, registry.Repository) ([]string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.listings++
+	return r.listed, r.err
+}
+
+func (r *tags) list(tags ...string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.listed = tags
+}
+
 func (r *tags) Manifest(_ context.Context, pin registry.Pin, _ []registry.Platform) (registry.Manifest, error) {
+	if r.children != nil {
+		return registry.Manifest{Pin: pin, Children: r.children}, nil
+	}
 	return registry.Manifest{Pin: pin, Children: []registry.Child{{Platform: r.platform, Digest: pin.Digest(), Layers: []registry.Layer{{Bytes: 1000}}}}}, nil
 }
 
@@ -53,6 +72,10 @@ func (r *tags) Manifest(_ context.Context, pin registry.Pin, _ []registry.Platfo
 type memory struct {
 	mu       sync.Mutex
 	rollouts map[string]warmer.Rollout
+	images   map[string]warmer.ImageState
+	pauses   []warmer.Pause
+	engines  map[string]string
+	acts     []warmer.Act
 	err      error
 }
 
@@ -66,16 +89,44 @@ func (m *memory) Rollouts(context.Context) ([]warmer.Rollout, error) {
 	return all, nil
 }
 
-func (m *memory) SaveRollouts(_ context.Context, rollouts ...warmer.Rollout) error {
+func (m *memory) Load(ctx context.Context) (warmer.Saved, error) {
+	rollouts, err := m.Rollouts(ctx)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return warmer.Saved{
+		Rollouts: rollouts, Images: slices.Collect(maps.Values(m.images)),
+		Pauses: slices.Clone(m.pauses), Engines: maps.Clone(m.engines),
+	}, err
+}
+
+func (m *memory) Save(_ context.Context, c warmer.Change) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.err != nil {
 		return m.err
 	}
-	for _, r := range rollouts {
+	for _, r := range c.Rollouts {
 		m.rollouts[r.ID] = r
 	}
+	for _, s := range c.Images {
+		m.images[s.Image] = s
+	}
+	for _, p := range slices.Concat(c.Paused, c.Resumed) {
+		m.pauses = slices.DeleteFunc(m.pauses, func(o warmer.Pause) bool { return o.What == p.What && o.Host == p.Host })
+	}
+	m.pauses = append(m.pauses, c.Paused...)
+	m.acts = append(m.acts, c.Acts...)
+	maps.Copy(m.engines, c.Engines)
 	return nil
+}
+
+func (m *memory) History(ctx context.Context, image string, limit int) ([]warmer.Rollout, []warmer.Act, error) {
+	rollouts, err := m.Rollouts(ctx)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	rollouts = slices.DeleteFunc(rollouts, func(r warmer.Rollout) bool { return r.Track.Image != image })
+	slices.Reverse(rollouts)
+	return rollouts[:min(len(rollouts), limit)], m.acts, err
 }
 
 // scene is a warmer with fakes around it, in a bubble of controlled time.
@@ -84,35 +135,44 @@ type scene struct {
 	tags  *tags
 	store *memory
 	hosts map[string]*dockertest.Fake
-	w     *warmer.Warmer
-	stop  func()
+	// present are the hosts that are configured.
+	present map[string]bool
+	before  registry.Pin // what was current at the last look
+	entry   warmer.Entry // what is configured; repository and hosts are filled in
+	opts    warmer.Options
+	w       *warmer.Warmer
+	stop    func()
 }
 
 func newScene(t testing.TB, names ...string) *scene {
 	s := &scene{
 		t:     t,
 		tags:  &tags{platform: amd64},
-		store: &memory{rollouts: make(map[string]warmer.Rollout)},
+		store: &memory{rollouts: make(map[string]warmer.Rollout), images: make(map[string]warmer.ImageState), engines: make(map[string]string)},
+		entry: warmer.Entry{Image: "jobs", Tag: "latest", Policy: warmer.Policy{Promote: warmer.Promotion{Percent: warmer.All, Straggler: 15 * time.Minute}}},
 		hosts: make(map[string]*dockertest.Fake),
+
+		present: make(map[string]bool),
 	}
 	for _, name := range names {
-		s.hosts[name] = dockertest.NewFake(dockertest.Options{Name: name})
+		s.join(name)
 	}
 	return s
 }
 
+// join adds an empty host.
+func (s *scene) join(name string) {
+	s.hosts[name], s.present[name] = dockertest.NewFake(dockertest.Options{Name: name}), true
+}
+
 // start begins a life of the warmer; stop ends it.
 func (s *scene) start() {
-	o := warmer.Options{Registry: s.tags, Store: s.store, Logger: slog.New(slog.DiscardHandler)}
-	repo, err := registry.ParseRepository(repository)
-	if err != nil {
-		s.t.Fatal(err)
+	o := s.opts
+	o.Registry, o.Store = s.tags, s.store
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	names := slices.Sorted(maps.Keys(s.hosts))
-	for _, name := range names {
-		o.Hosts = append(o.Hosts, warmer.HostOptions{Name: name, Host: s.hosts[name], Pulls: 2})
-	}
-	o.Tracks = []warmer.Track{{ID: jobs, Repository: repo, Hosts: names}}
+	o.Setup = s.setup()
 	s.w = warmer.New(o)
 	if err := s.w.Load(context.Background()); err != nil {
 		s.t.Fatal(err)
@@ -128,11 +188,33 @@ func (s *scene) start() {
 	}
 }
 
+// setup is the configuration of the scene.
+func (s *scene) setup() warmer.Setup {
+	repo, err := registry.ParseRepository(repository)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(s.hosts)) {
+		if s.present[name] {
+			names = append(names, name)
+		}
+	}
+	setup := s.opts.Setup
+	setup.Hosts = nil
+	for _, name := range names {
+		setup.Hosts = append(setup.Hosts, warmer.HostOptions{Name: name, Host: s.hosts[name], Pulls: 2})
+	}
+	s.entry.Repository, s.entry.Hosts = repo, names
+	setup.Entries = []warmer.Entry{s.entry}
+	return setup
+}
+
 // push makes digest n what the tag shows.
 func (s *scene) push(n int) registry.Pin {
 	pin := dockertest.Pin(repository, n)
 	for _, h := range s.hosts {
-		h.Publish(pin, amd64, []int64{100, int64(1000 + n)})
+		h.Push(pin, amd64, []int64{100, int64(1000 + n)})
 	}
 	s.tags.set(pin, nil)
 	return pin
@@ -169,10 +251,11 @@ func (s *scene) expectCurrent(want registry.Pin) {
 // copyOn is where the newest digest stands on a host.
 func (s *scene) copyOn(name string) warmer.HostCopy {
 	s.t.Helper()
-	tracks, err := s.w.Image("jobs")
+	image, err := s.w.Image("jobs")
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	tracks := image.Tracks
 	rollout := tracks[0].Current
 	if n := len(tracks[0].Coming); n > 0 {
 		rollout = &tracks[0].Coming[n-1]

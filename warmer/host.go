@@ -19,6 +19,13 @@ type Host interface {
 	// rest is pulled; the result is verified. It reports progress as it goes,
 	// from one goroutine, and never after it returned.
 	Keep(ctx context.Context, pin registry.Pin, progress func(Progress)) (Copy, error)
+	// Publish lets a tag of the pin's own repository mean pin on this host, so
+	// that a plain docker run repo:tag uses it. The pin is warm already.
+	Publish(ctx context.Context, pin registry.Pin, tag string) error
+	// Watch calls lost whenever the engine tells that an image or a tag was
+	// removed. It is a hint: events get lost. It returns nil when ctx ends, and
+	// an error when the engine stops telling.
+	Watch(ctx context.Context, lost func()) error
 }
 
 // Engine is who answers at a host's endpoint.
@@ -36,6 +43,15 @@ type Engine struct {
 	Platform   registry.Platform
 	CPUs       int
 	Memory     int64 // bytes
+	Disk       Disk
+	// ClockOffset is the engine's clock minus ours; zero where it is not known.
+	ClockOffset time.Duration
+}
+
+// Disk is the file system that an engine keeps images on, in bytes. The zero
+// Disk is one that nothing is known of: the Engine API does not tell.
+type Disk struct {
+	Free, Total int64
 }
 
 // Copy is a verified image on a host.
@@ -51,6 +67,9 @@ type Copy struct {
 	// Kept tells that our keep-tag holds it, so that neither a foreign prune
 	// nor a foreign untag drops it.
 	Kept bool
+	// Tags are the tags of the pin's own repository that mean this copy on the
+	// host, keep-tags left out.
+	Tags []string
 }
 
 // Progress is how far a pull is.

@@ -15,12 +15,18 @@ import (
 // host is a host of the fleet with what is known of it. Warmer.mu guards it.
 type host struct {
 	HostOptions
-	contact Contact
-	err     error     // why it is unreachable
-	since   time.Time // when the contact became what it is
-	engine  Engine
-	copies  map[registry.Pin]*copyState
-	look    chan struct{} // holds one token: "probe now"
+	contact   Contact
+	err       error     // why it is unreachable
+	since     time.Time // when the contact became what it is
+	engine    Engine
+	copies    map[registry.Pin]*copyState
+	busy      int // pulls at this moment
+	drift     drift
+	listening bool          // the engine tells of removals by itself
+	inspected time.Time     // when each image was last looked at
+	look      chan struct{} // holds one token: "look at everything now"
+	life      context.Context
+	leave     context.CancelFunc // ends what is done on the host; nil before it was started
 }
 
 // copyState is one pin on one host.
@@ -28,8 +34,10 @@ type copyState struct {
 	CopyView
 	Copy     Copy
 	Progress Progress
-	Err      error // why it failed last
-	Attempts int   // failures in a row
+	meter    meter
+	told     time.Time // when its progress was last told
+	Err      error     // why it failed last
+	Attempts int       // failures in a row
 	backoff  *backoff.ExponentialBackOff
 	version  int // rises with each change, so that an older look can't undo a newer one
 }
@@ -47,62 +55,109 @@ func (h *host) copyOf(pin registry.Pin) *copyState {
 	return c
 }
 
-func (h *host) view() HostView {
+// view is the host as Plan sees it, with the copies that it asks about.
+func (h *host) view(pins map[registry.Pin]bool) HostView {
 	v := HostView{
 		Contact:   h.contact,
 		Platform:  h.engine.Platform,
-		FreePulls: h.Pulls,
-		Copies:    make(map[registry.Pin]CopyView, len(h.copies)),
+		FreePulls: h.Pulls - h.busy,
+		Copies:    make(map[registry.Pin]CopyView, len(pins)),
 	}
-	for pin, c := range h.copies {
-		v.Copies[pin] = c.CopyView
-		if c.Busy {
-			v.FreePulls--
+	for pin := range pins {
+		if c := h.copies[pin]; c != nil {
+			seen := c.CopyView
+			seen.Moved = c.Progress.At
+			v.Copies[pin] = seen
 		}
 	}
 	return v
+}
+
+// startHost begins to watch a host. The caller holds mu.
+func (w *Warmer) startHost(h *host) {
+	h.life, h.leave = context.WithCancel(w.life)
+	w.started.Go(func() { w.watchHost(h.life, h) })
+	w.started.Go(func() { w.listen(h.life, h) })
 }
 
 // watchHost probes one host until ctx ends.
 func (w *Warmer) watchHost(ctx context.Context, h *host) {
 	tick := time.NewTicker(w.opts.ProbeEvery)
 	defer tick.Stop()
-	for {
-		w.probe(ctx, h)
+	for all := true; ; {
+		w.probe(ctx, h, all)
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+			all = false
 		case <-h.look:
+			all = true
 		}
 	}
 }
 
-// probe looks at one host: who answers, and what it holds.
-func (w *Warmer) probe(ctx context.Context, h *host) {
+// listen asks a host's engine to tell of removals, so that they are seen at
+// once and not at the next look.
+func (w *Warmer) listen(ctx context.Context, h *host) {
+	for ctx.Err() == nil {
+		changed := w.Changed() // before the look, so that no change is missed
+		again := time.After(w.opts.ProbeEvery)
+		if w.listens(h, true) {
+			_ = h.Host.Watch(ctx, func() { w.Recheck(h.Name) }) // a hint; the next look comes anyway
+			w.listens(h, false)
+			changed = nil
+		}
+		select {
+		case <-ctx.Done():
+		case <-changed:
+		case <-again:
+		}
+	}
+}
+
+// listens notes whether a host's engine is asked for events, which needs a host
+// that is reachable. What happened before is looked for.
+func (w *Warmer) listens(h *host, asked bool) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	h.listening = asked && h.contact == Reachable
+	if h.listening {
+		h.recheck()
+	}
+	return h.listening
+}
+
+// probe looks at one host: who answers, and what it holds. Where the engine
+// tells of removals by itself, the images are looked at less often.
+func (w *Warmer) probe(ctx context.Context, h *host, all bool) {
 	ctx, cancel := context.WithTimeout(ctx, w.opts.ProbeTimeout)
 	defer cancel()
 	engine, err := h.Host.Probe(ctx)
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return // we are stopping, the host is not to blame
 	}
-	if err == nil {
+	if err == nil && w.inspectDue(h, engine, all) {
 		err = w.inspect(ctx, h)
 	}
 	w.mu.Lock()
-	before := h.contact
+	before, platform := h.contact, h.engine.Platform
 	h.contact, h.err = Reachable, err
 	if err != nil {
 		h.contact = Unreachable
 	} else {
-		h.engine = engine
+		w.meet(h, engine)
 	}
 	w.markDuplicates()
 	contact := h.contact
 	if before != contact {
 		h.since = time.Now()
 		h.forgive()
+		w.tell(Event{Kind: HostChanged, Host: h.Name, State: string(contact), Detail: reason(err)})
 		w.announce()
+	}
+	if before != contact || platform != h.engine.Platform {
+		w.unsettle(h.Name, registry.Pin{})
 	}
 	w.mu.Unlock()
 	if before != contact {
@@ -111,11 +166,30 @@ func (w *Warmer) probe(ctx context.Context, h *host) {
 	w.Kick()
 }
 
+func reason(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// inspectDue tells whether each image on a host is to be looked at now.
+func (w *Warmer) inspectDue(h *host, engine Engine, all bool) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := time.Now()
+	due := all || !h.listening || h.contact != Reachable || h.engine.Marker != engine.Marker || now.Sub(h.inspected) >= w.opts.InspectEvery
+	if due {
+		h.inspected = now
+	}
+	return due
+}
+
 // forgive ends every backoff: what failed on a host before it went away says
 // nothing of it now.
 func (h *host) forgive() {
 	for _, c := range h.copies {
-		if c.State == Failed && !c.Busy {
+		if (c.State == Failed || c.Err != nil) && !c.Busy {
 			*c = copyState{version: c.version + 1}
 		}
 	}
@@ -178,14 +252,21 @@ func (w *Warmer) observe(h *host, pin registry.Pin, c *copyState, found Copy, ok
 	switch {
 	case c.Busy: // the pull knows better
 	case ok:
+		if c.State == Warm && c.Kept && !found.Kept {
+			w.drifted(h, pin, "its keep-tag was removed")
+		}
 		if c.State != Warm {
 			w.announce()
 		}
-		c.State, c.Kept, c.Copy = Warm, found.Kept, found
+		if c.State != Warm || c.Kept != found.Kept || !slices.Equal(c.Tags, found.Tags) {
+			w.unsettle(h.Name, pin)
+		}
+		c.State, c.Kept, c.Tags, c.Copy = Warm, found.Kept, found.Tags, found
 	case c.State == Warm:
 		// Somebody removed it. That is no failure of ours: no backoff.
-		w.log.Warn("image went away", "host", h.Name, "pin", pin)
+		w.drifted(h, pin, "it was removed")
 		*c = copyState{version: c.version + 1}
+		w.unsettle(h.Name, pin)
 		w.announce()
 	}
 }
@@ -204,7 +285,7 @@ func (w *Warmer) toInspect(h *host) []lookAt {
 	add := func(pin registry.Pin) {
 		looks = append(looks, lookAt{pin: pin, version: h.copyOf(pin).version})
 	}
-	for _, t := range w.tracks {
+	for t := range w.tracks() {
 		if !slices.Contains(t.Hosts, h.Name) {
 			continue
 		}
@@ -213,8 +294,8 @@ func (w *Warmer) toInspect(h *host) []lookAt {
 				add(r.Pin)
 			}
 		}
-		for _, pin := range t.superseded() {
-			add(pin)
+		for _, r := range t.superseded() {
+			add(r.Pin)
 		}
 	}
 	return looks
@@ -226,9 +307,13 @@ func (w *Warmer) Recheck(name string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if h := w.hosts[name]; h != nil {
-		select {
-		case h.look <- struct{}{}:
-		default: // a look is owed already
-		}
+		h.recheck()
+	}
+}
+
+func (h *host) recheck() {
+	select {
+	case h.look <- struct{}{}:
+	default: // a look is owed already
 	}
 }

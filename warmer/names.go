@@ -4,30 +4,22 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/prewarm/prewarm/internal/problem"
 	"github.com/prewarm/prewarm/registry"
 )
-
-// tracksOf gives the tracks of a configured image.
-func (w *Warmer) tracksOf(image string) ([]*track, error) {
-	var tracks []*track
-	for _, t := range w.tracks {
-		if t.ID.Image == image {
-			tracks = append(tracks, t)
-		}
-	}
-	if len(tracks) == 0 {
-		return nil, w.notManaged(image)
-	}
-	return tracks, nil
-}
 
 // Pin tells which digest a submit's name means now, and the configured image
 // it belongs to. A name is, in this order: a configured image; image:tag of a
 // tracked tag; a ref that an image tracks; repo@digest where that is current.
 // No registry is asked.
 func (w *Warmer) Pin(name string) (image string, pin registry.Pin, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if e := w.entryOf(name); e != nil && len(e.tracks) == 0 {
+		return name, registry.Pin{}, e.noTags()
+	}
 	if t := w.named(name); t != nil {
 		return w.currentOf(t)
 	}
@@ -42,17 +34,22 @@ func (w *Warmer) Pin(name string) (image string, pin registry.Pin, err error) {
 	return "", registry.Pin{}, w.notManaged(name)
 }
 
+// named finds the track that an image or image:tag means. The caller holds mu.
 func (w *Warmer) named(name string) *track {
-	for _, t := range w.tracks {
-		if t.ID.Image == name || t.ID.String() == name {
+	if e := w.entryOf(name); e != nil {
+		return e.bare()
+	}
+	for t := range w.tracks() {
+		if t.ID.String() == name {
 			return t
 		}
 	}
 	return nil
 }
 
+// tracking finds the track of a ref. The caller holds mu.
 func (w *Warmer) tracking(ref registry.Ref) *track {
-	for _, t := range w.tracks {
+	for t := range w.tracks() {
 		if t.Repository == ref.Repository() && t.ID.Tag == ref.Tag() {
 			return t
 		}
@@ -60,9 +57,8 @@ func (w *Warmer) tracking(ref registry.Ref) *track {
 	return nil
 }
 
+// currentOf gives the current digest of a track. The caller holds mu.
 func (w *Warmer) currentOf(t *track) (string, registry.Pin, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	s := t.state()
 	if s.Current != nil {
 		return t.ID.Image, s.Current.Pin, nil
@@ -78,11 +74,35 @@ func (w *Warmer) whyNoCurrent(t *track, s TrackState) string {
 	case len(s.Coming) > 0:
 		newest := s.Coming[len(s.Coming)-1]
 		return fmt.Sprintf("%s is not warm on its hosts yet (%s)", newest.Pin.Digest().Short(), w.whereCold(t, newest))
+	case len(s.Held) > 0:
+		newest := s.Held[len(s.Held)-1]
+		return fmt.Sprintf("%s is held (%s)", newest.Pin.Digest().Short(), reasons(newest.Holds(t.Policy, time.Now())))
 	case t.check.err != nil:
 		return t.check.err.Error()
 	default:
 		return "its tag has not been looked at yet"
 	}
+}
+
+// noTags says why an image whose selection chose nothing has no digest.
+func (e *entry) noTags() error {
+	why := "the tags of its repository have not been listed yet"
+	switch {
+	case e.list.err != nil:
+		why = e.list.err.Error()
+	case !e.list.at.IsZero():
+		why = "its selection chooses no tag of " + e.Repository.String()
+	}
+	return problem.New(problem.NoCurrent, fmt.Sprintf("%s has no current digest yet: %s", e.Image, why),
+		"prewarm check --explain "+e.Image+" tells of each tag why it was passed over")
+}
+
+func reasons(all []Reason) string {
+	var words []string
+	for _, r := range all {
+		words = append(words, string(r))
+	}
+	return strings.Join(words, ", ")
 }
 
 // whereCold lists the hosts that lack a rollout, with why. The caller holds mu.
@@ -99,18 +119,18 @@ func (w *Warmer) whereCold(t *track, r Rollout) string {
 	return strings.Join(cold, "; ")
 }
 
+// pinned finds the image that a pin belongs to. The caller holds mu.
 func (w *Warmer) pinned(pin registry.Pin) (string, registry.Pin, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, t := range w.tracks {
-		if s := t.state(); s.Current != nil && s.Current.Pin == pin {
+	for t := range w.tracks() {
+		s := t.state()
+		if s.Current != nil && s.Current.Pin == pin || slices.ContainsFunc(s.Kept, func(r Rollout) bool { return r.Pin == pin }) {
 			return t.ID.Image, pin, nil
 		}
 	}
-	for _, t := range w.tracks {
+	for t := range w.tracks() {
 		if t.Repository == pin.Repository() {
 			return "", registry.Pin{}, problem.New(problem.DigestNotManaged,
-				fmt.Sprintf("%s is not the current digest of %s", pin, t.ID),
+				fmt.Sprintf("%s is neither current nor kept for a rollback of %s", pin, t.ID),
 				fmt.Sprintf("run %s by name, or make this digest current by an image with track: {digest: %s}", t.ID.Image, pin.Digest()))
 		}
 	}
@@ -118,7 +138,7 @@ func (w *Warmer) pinned(pin registry.Pin) (string, registry.Pin, error) {
 }
 
 // notManaged says that no entry answers to name, which ones are near, and what
-// to add to the configuration.
+// to add to the configuration. The caller holds mu.
 func (w *Warmer) notManaged(name string) error {
 	message := fmt.Sprintf("no image of the configuration answers to %q", name)
 	if near := w.nearest(name); len(near) > 0 {
@@ -141,7 +161,7 @@ func (w *Warmer) nearest(name string) []string {
 
 func (w *Warmer) names() []string {
 	var names []string
-	for _, t := range w.tracks {
+	for t := range w.tracks() {
 		for _, n := range []string{t.ID.Image, t.ID.String()} {
 			if !slices.Contains(names, n) {
 				names = append(names, n)

@@ -28,7 +28,7 @@ func TestNamingAnImage(t *testing.T) {
 			"other/app:1.2":     {problem.ImageNotManaged, []string{"{name: app, repository: docker.io/other/app, track: {tag: 1.2}}"}},
 			"jobs:other":        {problem.ImageNotManaged, []string{"nearest: jobs"}},
 			repository + ":old": {problem.ImageNotManaged, nil},
-			repository + "@sha256:" + strings.Repeat("f", 64): {problem.DigestNotManaged, []string{"not the current digest of jobs:latest"}},
+			repository + "@sha256:" + strings.Repeat("f", 64): {problem.DigestNotManaged, []string{"neither current nor kept for a rollback of jobs:latest"}},
 			"":        {problem.ImageNotManaged, nil},
 			"UPPER//": {problem.ImageNotManaged, nil},
 		} {

@@ -1,34 +1,69 @@
 package warmer
 
 import (
+	"slices"
 	"time"
 
 	"github.com/prewarm/prewarm/registry"
 )
 
-// Desired is what the configuration and the tags want.
+// Desired is what the configuration, the tags and the people want.
 type Desired struct {
 	// Tracks in the order of the configuration, which is also the order in
 	// which their pulls are started.
 	Tracks []TrackState
-	// Straggler is how long a reachable host may fail before a promotion stops
-	// waiting for it.
-	Straggler time.Duration
+	// Registries are the rules of registries, by host, that have some.
+	Registries map[string]RegistryRules
+	// Pulls is how many pulls the fleet may have at once; 0: any number.
+	Pulls int
 }
 
-// TrackState is a track with its live rollouts.
+// RegistryRules say how a registry is to be used.
+type RegistryRules struct {
+	// Pulls is how many pulls of the fleet it may have at once; 0: any number.
+	Pulls int
+	// Seed tells that hosts pull from it through a cache that they share: such
+	// a cache fetches the same layer once for each host that asks before it has
+	// it, so that one host goes first.
+	Seed bool
+}
+
+// TrackState is a track with its open rollouts.
 type TrackState struct {
 	Track Track
 	// Current is nil until the first promotion.
 	Current *Rollout
-	// Coming are the rollouts in flight, oldest first.
-	Coming []Rollout
+	// Held and Coming are the rollouts that are not trusted yet and those in
+	// flight, oldest first.
+	Held, Coming []Rollout
+	// Kept are the superseded rollouts that a rollback may want, newest first.
+	Kept []Rollout
+	// Hold tells that somebody stopped promotion.
+	Hold bool
+	// Leaving tells that the tag is no longer tracked; its current digest stays
+	// until Replaced: until each tag that is tracked has a current one.
+	Leaving, Replaced bool
+
+	changes int // the track's, when it was looked at
 }
 
 // Observed is what is known of the fleet at one moment.
 type Observed struct {
 	Now   time.Time
 	Hosts map[string]HostView
+	// Pulling counts the pulls of this moment by registry host.
+	Pulling map[string]int
+	// Paused tells that somebody stopped warming on the whole fleet.
+	Paused bool
+	// Needs are what runs wait for.
+	Needs Needs
+}
+
+// Needs are what runs wait for: pins, and images of which nothing is current
+// yet.
+type Needs struct {
+	Pins   map[registry.Pin]bool
+	Images map[string]bool
 }
 
 // Contact is what is known of reaching a host.
@@ -48,7 +83,9 @@ type HostView struct {
 	Platform registry.Platform
 	// FreePulls is how many more pulls the host may have at once.
 	FreePulls int
-	Copies    map[registry.Pin]CopyView
+	// Paused tells that somebody stopped warming on this host.
+	Paused bool
+	Copies map[registry.Pin]CopyView
 }
 
 // CopyState is where the copy of a pin on a host stands.
@@ -64,16 +101,22 @@ const (
 // CopyView is one pin on one host.
 type CopyView struct {
 	State CopyState
-	// Busy tells that the host is pulling or adopting it at this moment.
-	Busy bool
+	// Busy tells that the host is pulling, adopting or publishing it at this
+	// moment, and Moved when that last got anywhere.
+	Busy  bool
+	Moved time.Time
 	// Kept tells, for a warm copy, that the keep-tag holds it.
 	Kept bool
+	// Tags are the tags of its repository that mean it on the host.
+	Tags []string
+	// Gone tells, for a failed one, that the registry no longer has it.
+	Gone bool
 	// FailedSince is when the present row of failures began, NextTry when the
 	// backoff is over.
 	FailedSince, NextTry time.Time
 }
 
-// Action is one step from observed towards desired: Pull, Promote or Overtake.
+// Action is one step from observed towards desired.
 type Action interface{ action() }
 
 // Pull asks a host to keep a pin: to pull it, or to adopt what is there.
@@ -82,131 +125,100 @@ type Pull struct {
 	Pin  registry.Pin
 }
 
+// Publish lets a tag mean a current pin on a host.
+type Publish struct {
+	Host string
+	Pin  registry.Pin
+	Tag  string
+}
+
+// Verify asks for a rollout's verification.
+type Verify struct {
+	Rollout Rollout
+	By      Verification
+}
+
+// Admit ends the wait of a held rollout: it may be warmed.
+type Admit struct{ Rollout Rollout }
+
 // Promote makes a rollout its track's current one.
 type Promote struct{ Rollout Rollout }
 
 // Overtake ends a rollout that will never be current.
 type Overtake struct{ Rollout Rollout }
 
+// Retire ends a track that is no longer tracked.
+type Retire struct{ Track TrackID }
+
 func (Pull) action()     {}
+func (Publish) action()  {}
+func (Verify) action()   {}
+func (Admit) action()    {}
 func (Promote) action()  {}
 func (Overtake) action() {}
+func (Retire) action()   {}
 
 // Plan says what to do next. It is pure: equal arguments give equal actions, in
-// an order that can be carried out as it stands.
+// an order that can be carried out as it stands. A track that has nothing open
+// and is warm where it should be may be left out: it would give no action and
+// take no pull from another.
 func Plan(d Desired, o Observed) []Action {
 	var actions []Action
-	wanted := make([][]want, 3) // by urgency
+	var wanted wants
 	for _, t := range d.Tracks {
-		current, coming, decided := advance(t, o, d.Straggler)
-		actions = append(actions, decided...)
-		if current != nil {
-			wanted[0] = append(wanted[0], want{current, t.Track.Hosts})
-		}
-		for i := range coming {
-			urgency := min(i+1, 2)
-			wanted[urgency] = append(wanted[urgency], want{&coming[i], t.Track.Hosts})
-		}
-	}
-	return append(actions, pulls(wanted, o)...)
-}
-
-// want is a rollout and the hosts that are to hold it.
-type want struct {
-	rollout *Rollout
-	hosts   []string
-}
-
-// advance decides what becomes of a track's rollouts: the newest one that is
-// ready is promoted and those before it are overtaken. While none is ready the
-// oldest goes on (a push every minute and one slow host must not starve
-// promotion), the newest warms beside it, and those between are overtaken.
-func advance(t TrackState, o Observed, straggler time.Duration) (current *Rollout, coming []Rollout, decided []Action) {
-	for i := len(t.Coming) - 1; i >= 0; i-- {
-		if !ready(t.Coming[i], t.Track.Hosts, o, straggler) {
+		if t.Leaving && (t.Current == nil || t.Replaced) {
+			actions = append(actions, Retire{t.Track.ID})
 			continue
 		}
-		for _, r := range t.Coming[:i] {
-			decided = append(decided, Overtake{r})
-		}
-		decided = append(decided, Promote{t.Coming[i]})
-		return &t.Coming[i], t.Coming[i+1:], decided
+		admitted, decided := admit(t, o.Now)
+		actions = append(actions, decided...)
+		t.Coming = merged(t.Coming, admitted)
+		current, coming, decided := advance(t, o)
+		actions = append(actions, decided...)
+		wanted.add(t, current, coming, o)
+		actions = append(actions, publish(t, current, o)...)
 	}
-	coming = t.Coming
-	if n := len(coming); n > 2 {
-		for _, r := range coming[1 : n-1] {
-			decided = append(decided, Overtake{r})
-		}
-		coming = []Rollout{coming[0], coming[n-1]}
-	}
-	return t.Current, coming, decided
+	return append(actions, pulls(wanted, d, o)...)
 }
 
-// ready tells whether a rollout may become current: it is warm on every
-// selected host that counts, and on one at least. A host whose first probe has
-// not ended may yet count, so it holds the promotion back.
-func ready(r Rollout, hosts []string, o Observed, straggler time.Duration) bool {
-	warm := 0
-	for _, name := range hosts {
-		h := o.Hosts[name]
-		switch {
-		case h.Contact == Unknown:
-			return false
-		case !counts(r, h, o.Now, straggler):
-		case h.Copies[r.Pin].State == Warm:
-			warm++
-		default:
-			return false
-		}
+// merged is rollouts of two lists, oldest first.
+func merged(a, b []Rollout) []Rollout {
+	if len(b) == 0 {
+		return a
 	}
-	return warm > 0
+	all := slices.Concat(a, b)
+	slices.SortStableFunc(all, func(x, y Rollout) int { return compareIDs(x.ID, y.ID) })
+	return all
 }
 
-// counts tells whether a promotion waits for the host.
-func counts(r Rollout, h HostView, now time.Time, straggler time.Duration) bool {
-	if h.Contact != Reachable {
-		return false
+func compareIDs(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
 	}
-	if _, ok := r.Manifest.For(h.Platform); !ok {
-		return false
-	}
-	c := h.Copies[r.Pin]
-	return c.State != Failed || now.Sub(c.FailedSince) < straggler
+	return 0
 }
 
-// pulls starts what is missing, most urgent first, within each host's limit.
-func pulls(wanted [][]want, o Observed) []Action {
+// publish moves the track's tag on the hosts that hold its current digest.
+func publish(t TrackState, current *Rollout, o Observed) []Action {
+	if !t.Track.Policy.Retag || t.Track.ID.Tag == "" || current == nil || t.Leaving {
+		return nil
+	}
 	var actions []Action
-	free := make(map[string]int, len(o.Hosts))
-	for name, h := range o.Hosts {
-		free[name] = h.FreePulls
-	}
-	started := make(map[Pull]bool)
-	for _, urgency := range wanted {
-		for _, w := range urgency {
-			for _, name := range w.hosts {
-				p := Pull{Host: name, Pin: w.rollout.Pin}
-				if free[name] <= 0 || started[p] || !missing(*w.rollout, o.Hosts[name], o.Now) {
-					continue
-				}
-				free[name]--
-				started[p] = true
-				actions = append(actions, p)
-			}
+	for _, name := range t.Track.Hosts {
+		h := o.Hosts[name]
+		c := h.Copies[current.Pin]
+		if h.Contact == Reachable && unpublished(c, t.Track) && !c.Busy && !o.Now.Before(c.NextTry) {
+			actions = append(actions, Publish{Host: name, Pin: current.Pin, Tag: t.Track.ID.Tag})
 		}
 	}
 	return actions
 }
 
-// missing tells whether a host should be asked now to keep a rollout's pin.
-func missing(r Rollout, h HostView, now time.Time) bool {
-	if h.Contact != Reachable {
-		return false
-	}
-	if _, ok := r.Manifest.For(h.Platform); !ok {
-		return false
-	}
-	c := h.Copies[r.Pin]
-	held := c.State == Warm && c.Kept
-	return !held && !c.Busy && !now.Before(c.NextTry)
+// unpublished tells whether the track's tag should mean a warm copy, and does
+// not.
+func unpublished(c CopyView, t Track) bool {
+	return t.Policy.Retag && t.ID.Tag != "" && c.State == Warm && c.Kept && !slices.Contains(c.Tags, t.ID.Tag)
 }

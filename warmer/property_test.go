@@ -3,6 +3,7 @@ package warmer_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/prewarm/prewarm/internal/docker/dockertest"
 	"github.com/prewarm/prewarm/internal/problem"
+	"github.com/prewarm/prewarm/registry"
+	"github.com/prewarm/prewarm/warmer"
 )
 
 // Whatever happens to a fleet, once it is left alone it holds what the tag
@@ -54,7 +57,10 @@ type op struct {
 
 func drawOp(t *rapid.T) op {
 	return op{
-		what:   rapid.SampledFrom([]string{"push", "push", "check", "forget", "untag", "wipe", "down", "up", "fail", "slow", "restart", "store fails", "registry fails", "nothing"}).Draw(t, "what"),
+		what: rapid.SampledFrom([]string{
+			"push", "push", "check", "forget", "untag", "prune", "wipe", "down", "up", "fail", "full", "slow", "restart", "store fails", "registry fails",
+			"deleted", "hold", "unhold", "rollback", "approve", "pause", "resume", "leave", "join", "mute", "seed", "nothing",
+		}).Draw(t, "what"),
 		host:   rapid.SampledFrom(three).Draw(t, "host"),
 		digest: rapid.IntRange(1, 6).Draw(t, "digest"),
 		pause:  time.Duration(rapid.IntRange(0, 100_000).Draw(t, "pause")) * time.Millisecond,
@@ -94,6 +100,41 @@ func (o op) do(s *scene) {
 		s.tags.set(s.tags.latest, errors.New("no"))
 		s.look()
 		s.tags.set(s.tags.latest, nil)
+	case "prune":
+		_ = h.Others().Prune(context.Background()) // the fake's never fails
+	case "full":
+		h.SetDisk(warmer.Disk{Free: int64(o.digest), Total: 1 << 20})
+	case "deleted":
+		h.FailPull(pin, problem.New(problem.TagNotFound, "gone upstream", ""), -1)
+	case "leave", "join":
+		s.present[o.host] = o.what == "join"
+		s.w.Reconfigure(s.setup())
+	case "mute":
+		h.MuteEvents(o.digest%2 == 0)
+	case "seed":
+		s.opts.Setup.Registries = map[string]warmer.RegistryRules{"registry.test": {Seed: o.digest%2 == 0, Pulls: o.digest % 3}}
+		s.w.Reconfigure(s.setup())
+	default:
+		s.person(o)
+	}
+}
+
+// person does what people do; that it may be refused is the point.
+func (s *scene) person(o op) {
+	ctx := context.Background()
+	switch o.what {
+	case "hold":
+		_ = s.w.Hold(ctx, "jobs", "ana")
+	case "unhold":
+		_ = s.w.Unhold(ctx, "jobs", "ana")
+	case "rollback":
+		_, _ = s.w.Rollback(ctx, "jobs", "", "ana")
+	case "approve":
+		_, _ = s.w.Approve(ctx, "jobs", string(dockertest.Pin(repository, o.digest).Digest()), "ana")
+	case "pause":
+		_ = s.w.Pause(ctx, warmer.Pulling, o.host, "ana")
+	case "resume":
+		_ = s.w.Resume(ctx, warmer.Pulling, o.host, "ana")
 	}
 }
 
@@ -113,6 +154,9 @@ func (s *scene) broken() string {
 			return name + " pulls more than it may"
 		}
 	}
+	if s.promotedCold() {
+		return "a digest became current that was warm nowhere"
+	}
 	current := 0
 	rollouts, _ := s.store.Rollouts(context.Background()) // the memory one never fails
 	for _, r := range rollouts {
@@ -126,23 +170,73 @@ func (s *scene) broken() string {
 	return ""
 }
 
+// promotedCold tells whether the current digest changed to one that no host has
+// held since the last look.
+func (s *scene) promotedCold() bool {
+	now := s.current()
+	changed := now != s.before
+	s.before = now
+	if !changed || now.IsZero() {
+		return false
+	}
+	for _, h := range s.hosts {
+		if h.Pulls(now) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // quiet leaves the fleet alone and tells what did not converge.
 func (s *scene) quiet() string {
-	for _, h := range s.hosts {
+	ctx := context.Background()
+	for name, h := range s.hosts {
+		s.present[name] = true
+		_ = s.w.Resume(ctx, warmer.Pulling, name, "ana")
 		h.SetDown(false)
 		h.SetPullSpeed(0)
+		h.SetDisk(warmer.Disk{})
+		for n := range 7 {
+			h.FailPull(dockertest.Pin(repository, n), nil, 0)
+		}
 	}
-	s.settle(15 * time.Minute) // the longest backoff
+	s.w.Reconfigure(s.setup())
+	_ = s.w.Unhold(ctx, "jobs", "ana")
 	s.look()
+	_, _ = s.w.Rewarm("jobs", nil) // whatever waits for a backoff
 	s.settle(15 * time.Minute)
 	want := s.tags.latest
+	if held := s.status().Held; len(held) > 0 && held[len(held)-1].Pin == want {
+		// Somebody went back from what the tag shows: it stays out until it is
+		// approved.
+		if held[len(held)-1].Holds[0] != warmer.WasRejected {
+			return "held without a reason"
+		}
+		_, _ = s.w.Approve(ctx, "jobs", string(want.Digest()), "ana")
+		s.settle(15 * time.Minute)
+	} else if s.current() != want && s.wasRejected(want) {
+		_, _ = s.w.Approve(ctx, "jobs", string(want.Digest()), "ana")
+		s.settle(15 * time.Minute)
+	}
 	if s.current() != want {
 		return "not current: " + want.String()
 	}
 	for name, h := range s.hosts {
-		if c, ok, err := h.Inspect(context.Background(), want); err != nil || !ok || !c.Kept {
+		if c, ok, err := h.Inspect(ctx, want); err != nil || !ok || !c.Kept {
 			return "not kept on " + name
 		}
 	}
 	return s.broken()
+}
+
+// wasRejected tells whether the newest rollout of a digest is one that somebody
+// went back from.
+func (s *scene) wasRejected(pin registry.Pin) bool {
+	rollouts, _ := s.store.Rollouts(context.Background()) // the memory one never fails
+	for _, r := range slices.Backward(rollouts) {
+		if r.Pin == pin {
+			return r.Phase == warmer.Rejected && r.Trust.Pardoned.IsZero()
+		}
+	}
+	return false
 }

@@ -3,7 +3,6 @@ package warmer
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -14,54 +13,86 @@ import (
 
 // startPull lets a host keep a pin, in a goroutine of its own. There is one
 // pull per (host, pin), whoever asks for it: Plan never starts a second one.
-func (w *Warmer) startPull(ctx context.Context, p Pull, started *sync.WaitGroup) {
+func (w *Warmer) startPull(p Pull) {
+	server := p.Pin.Repository().Host()
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	h := w.hosts[p.Host]
+	if h == nil || h.life == nil {
+		return
+	}
 	c := h.copyOf(p.Pin)
-	c.Busy = true
-	c.Progress = Progress{At: time.Now()}
-	c.version++
-	w.mu.Unlock()
+	if err := w.shortfall(h, p.Pin); err != nil {
+		w.failed(h, p.Pin, c, err)
+		return
+	}
+	c.begin()
+	h.busy++
+	w.pulling[server]++
 
-	started.Go(func() {
+	w.started.Go(func() {
 		begun := time.Now()
-		found, err := h.Host.Keep(ctx, p.Pin, func(progress Progress) {
+		found, err := h.Host.Keep(h.life, p.Pin, func(progress Progress) {
 			w.mu.Lock()
+			defer w.mu.Unlock()
 			c.Progress = progress
-			w.mu.Unlock()
+			c.meter.read(progress.At, progress.Bytes)
+			w.tellProgress(h, p.Pin, c)
 		})
-		w.endPull(ctx, h, p.Pin, found, err, time.Since(begun))
-		w.Kick()
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		h.busy--
+		w.pulling[server]--
+		w.endPull(h, p.Pin, c, found, err, time.Since(begun))
 	})
 }
 
-// endPull notes how a pull ended.
-func (w *Warmer) endPull(ctx context.Context, h *host, pin registry.Pin, found Copy, err error, took time.Duration) {
-	if err != nil && ctx.Err() != nil {
+// endPull notes how a pull ended. The caller holds mu.
+func (w *Warmer) endPull(h *host, pin registry.Pin, c *copyState, found Copy, err error, took time.Duration) {
+	if err != nil && h.life.Err() != nil {
 		err = errStopped
 	}
-	w.mu.Lock()
-	c := h.copyOf(pin)
-	c.version++
-	if err == nil {
-		*c = copyState{CopyView: CopyView{State: Warm, Kept: found.Kept}, Copy: found, Progress: c.Progress, version: c.version}
-	} else {
-		c.Busy = false
-		c.fail(time.Now(), err, w.opts.Backoff, w.opts.MaxBackoff)
+	if err != nil {
+		w.failed(h, pin, c, err)
+		return
 	}
-	bytes, attempts, next := c.Progress.Bytes, c.Attempts, c.NextTry
-	w.announce()
-	w.mu.Unlock()
-
-	switch {
-	case err == nil:
-		w.log.Info("image warm", "host", h.Name, "pin", pin, "bytes", bytes, "took", took.Round(time.Millisecond))
-	case !errors.Is(err, errStopped):
-		w.log.Warn("image not warmed", "host", h.Name, "pin", pin, "attempt", attempts, "next_try", next, "error", err)
-		// Was it the image or the host? The probe tells.
-		w.Recheck(h.Name)
-	}
+	*c = copyState{CopyView: CopyView{State: Warm, Kept: found.Kept, Tags: found.Tags}, Copy: found, Progress: c.Progress, version: c.version + 1}
+	w.tellCopy(h, pin, string(StateWarm), "")
+	w.log.Info("image warm", "host", h.Name, "pin", pin, "bytes", c.Progress.Bytes, "took", took.Round(time.Millisecond))
+	w.stir(h, pin)
 }
+
+// failed notes that a copy could not be made or published. The caller holds mu.
+func (w *Warmer) failed(h *host, pin registry.Pin, c *copyState, err error) {
+	c.version++
+	c.Busy = false
+	c.fail(time.Now(), err, w.opts.Backoff, w.opts.MaxBackoff)
+	if !errors.Is(err, errStopped) {
+		w.tellCopy(h, pin, string(StateFailed), err.Error())
+		w.log.Warn("image not warmed", "host", h.Name, "pin", pin, "attempt", c.Attempts, "next_try", c.NextTry, "error", err)
+		h.recheck() // was it the image or the host? The probe tells
+	}
+	w.stir(h, pin)
+}
+
+// stir asks for another look at a pin on a host. The caller holds mu.
+func (w *Warmer) stir(h *host, pin registry.Pin) {
+	w.unsettle(h.Name, pin)
+	w.announce()
+	w.Kick()
+}
+
+// begin notes that something is done about a copy.
+func (c *copyState) begin() {
+	c.Busy = true
+	c.Progress = Progress{At: time.Now()}
+	c.meter = meter{}
+	c.version++
+}
+
+// goneAgain is how long after the registry said that a digest is gone it is
+// asked again.
+const goneAgain = time.Hour
 
 // fail notes a failure and when to try again: the one backoff of a copy, with
 // jitter so that a fleet does not come back all at once, and never before the
@@ -74,10 +105,114 @@ func (c *copyState) fail(now time.Time, err error, first, most time.Duration) {
 		c.backoff.Reset()
 		c.FailedSince = now
 	}
-	wait := max(c.backoff.NextBackOff(), problem.From(err).RetryAfter)
+	told := problem.From(err)
+	wait := max(c.backoff.NextBackOff(), told.RetryAfter)
+	if c.Gone = told.Code == problem.TagNotFound; c.Gone {
+		wait = max(wait, goneAgain)
+	}
 	c.Err, c.NextTry = err, now.Add(wait)
 	c.Attempts++
-	if c.State != Warm { // a warm copy stays warm where only the keep-tag failed
+	if c.State != Warm { // a warm copy stays warm where only a tag failed
 		c.State = Failed
+	}
+}
+
+// startPublish lets a tag mean a pin on a host, in a goroutine of its own.
+func (w *Warmer) startPublish(p Publish) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	h := w.hosts[p.Host]
+	if h == nil || h.life == nil {
+		return
+	}
+	c := h.copyOf(p.Pin)
+	c.begin()
+	w.started.Go(func() {
+		ctx, cancel := context.WithTimeout(h.life, w.opts.ProbeTimeout)
+		defer cancel()
+		err := h.Host.Publish(ctx, p.Pin, p.Tag)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if err != nil {
+			w.failed(h, p.Pin, c, err)
+			return
+		}
+		h.published(p.Pin, p.Tag)
+		w.log.Info("tag moved on the host", "host", h.Name, "pin", p.Pin, "tag", p.Tag)
+		w.stir(h, p.Pin)
+	})
+}
+
+// published notes that a tag means a pin now, and no other of its repository.
+func (h *host) published(pin registry.Pin, tag string) {
+	for other, c := range h.copies {
+		if other.Repository() != pin.Repository() {
+			continue
+		}
+		c.Tags = without(c.Tags, tag)
+	}
+	c := h.copyOf(pin)
+	*c = copyState{CopyView: CopyView{State: Warm, Kept: c.Kept, Tags: append(c.Tags, tag)}, Copy: c.Copy, version: c.version + 1}
+}
+
+func without(tags []string, tag string) []string {
+	var kept []string
+	for _, t := range tags {
+		if t != tag {
+			kept = append(kept, t)
+		}
+	}
+	return kept
+}
+
+// startVerify carries a verification out, in a goroutine of its own, and writes
+// its verdict down.
+func (w *Warmer) startVerify(v Verify) {
+	id := v.Rollout.ID
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.verifying[id] || w.opts.Verifier == nil || w.life == nil {
+		return
+	}
+	w.verifying[id] = true
+	w.started.Go(func() {
+		verdict := w.opts.Verifier.Verify(w.life, v.By, subjectOf(v.Rollout))
+		if w.life.Err() == nil {
+			w.judged(v.Rollout, verdict)
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		delete(w.verifying, id)
+		w.Kick()
+	})
+}
+
+// judged writes a verdict down.
+func (w *Warmer) judged(r Rollout, v Verdict) {
+	w.deciding.Lock()
+	defer w.deciding.Unlock()
+	w.mu.Lock()
+	t := w.trackOf(r.Track)
+	if t != nil {
+		r, _ = t.byID(r.ID)
+	}
+	w.mu.Unlock()
+	if t == nil || r.Phase != Held {
+		return // it was overtaken meanwhile
+	}
+	r.Trust.Verdict = &v
+	if err := w.opts.Store.Save(w.life, Change{Rollouts: []Rollout{r}}); err != nil {
+		w.log.Error("verdict not written down; the digest is verified again", "image", r.Track.String(), "digest", r.Pin.Digest(), "error", err)
+		return
+	}
+	w.apply([]Rollout{r})
+	attrs := []any{"image", r.Track.String(), "digest", r.Pin.Digest(), "exit_code", v.ExitCode, "took", v.Took.Round(time.Millisecond)}
+	switch {
+	case v.Failure != "":
+		w.log.Warn("digest not verified; held, and tried again", append(attrs, "error", v.Failure)...)
+	case !v.OK:
+		w.log.Warn("digest refused by its verification; held", append(attrs, "output", v.Output)...)
+	default:
+		w.log.Info("digest verified", attrs...)
 	}
 }

@@ -16,8 +16,9 @@ type HostState string
 const (
 	StateWarm       HostState = "warm"
 	StatePulling    HostState = "pulling"
-	StateWaiting    HostState = "waiting" // for a free pull or the next look
+	StateWaiting    HostState = "waiting" // for a free pull, a seed, a window or the next look
 	StateFailed     HostState = "failed"  // and tried again after its backoff
+	StateGone       HostState = "gone_upstream"
 	StateNoPlatform HostState = "no_platform"
 	StateUnknown    HostState = "unknown" // the host's first probe has not ended
 	StateUnreached  HostState = "unreachable"
@@ -33,6 +34,11 @@ type HostCopy struct {
 	// PlatformDigest is the child of an index that this host runs.
 	PlatformDigest registry.Digest
 	Progress       Progress
+	// Rate is how fast the pull goes, in compressed bytes a second; 0 where it
+	// is not known yet.
+	Rate float64
+	// Tags are those of the image's repository that mean the copy on the host.
+	Tags []string
 	// Total is what a pull transfers when the host has no layer of it:
 	// compressed bytes, from the manifest.
 	Total    int64
@@ -49,23 +55,50 @@ func (c HostCopy) Summary() string {
 	return string(c.State) + " (" + c.Reason + ")"
 }
 
+// Remaining is how long the rest of a pull may take; 0 where nobody knows.
+func (c HostCopy) Remaining() time.Duration {
+	left := c.Total - c.Progress.Bytes
+	if c.State != StatePulling || c.Rate <= 0 || left <= 0 {
+		return 0
+	}
+	return time.Duration(float64(left) / c.Rate * float64(time.Second))
+}
+
 // RolloutStatus is a rollout with its copies, in the order of the selected
 // hosts.
 type RolloutStatus struct {
 	Rollout
-	Hosts []HostCopy
+	// Holds are why it is not warmed yet, and HeldUntil when its cooldown ends,
+	// where that is one of them.
+	Holds     []Reason
+	HeldUntil time.Time
+	Hosts     []HostCopy
 }
 
 // TrackStatus is all there is to say of a tracked tag.
 type TrackStatus struct {
 	Track   Track
 	Current *RolloutStatus
+	Held    []RolloutStatus
 	Coming  []RolloutStatus
+	// Leaving tells that the tag is no longer tracked; its current digest stays
+	// until others took its place.
+	Leaving bool
 	// SupersededBytes is, by host, the unpacked size of digests that were
 	// current and still are there.
 	SupersededBytes map[string]int64
 	CheckedAt       time.Time
 	CheckError      error
+}
+
+// ImageStatus is all there is to say of a configured image.
+type ImageStatus struct {
+	Entry  Entry
+	State  ImageState
+	Tracks []TrackStatus
+	// ListedAt and ListError tell of the last listing of tags, for a selection.
+	ListedAt  time.Time
+	ListError error
 }
 
 // HostStatus is all there is to say of a host.
@@ -77,33 +110,39 @@ type HostStatus struct {
 	Engine  Engine
 	Pulling int
 	Pulls   int
+	Drift   Drift
+	Paused  bool // warming, on this host or on the fleet
 }
 
-// Tracks gives the status of every tracked tag, in the order of the
-// configuration.
-func (w *Warmer) Tracks() []TrackStatus {
+// Images gives the status of every image, in the order of the configuration.
+func (w *Warmer) Images() []ImageStatus {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	all := make([]TrackStatus, 0, len(w.tracks))
-	for _, t := range w.tracks {
-		all = append(all, w.trackStatus(t))
+	all := make([]ImageStatus, 0, len(w.entries))
+	for _, e := range w.entries {
+		all = append(all, w.imageStatus(e))
 	}
 	return all
 }
 
-// Image gives the status of the tracked tags of one image.
-func (w *Warmer) Image(name string) ([]TrackStatus, error) {
-	tracks, err := w.tracksOf(name)
-	if err != nil {
-		return nil, err
-	}
+// Image gives the status of one image.
+func (w *Warmer) Image(name string) (ImageStatus, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	all := make([]TrackStatus, 0, len(tracks))
-	for _, t := range tracks {
-		all = append(all, w.trackStatus(t))
+	e := w.entryOf(name)
+	if e == nil {
+		return ImageStatus{}, w.notManaged(name)
 	}
-	return all, nil
+	return w.imageStatus(e), nil
+}
+
+func (w *Warmer) imageStatus(e *entry) ImageStatus {
+	s := ImageStatus{Entry: e.Entry, State: e.held, ListedAt: e.list.at, ListError: e.list.err}
+	s.State.Image, s.State.Chosen = e.Image, e.chosen
+	for _, t := range e.tracks {
+		s.Tracks = append(s.Tracks, w.trackStatus(t))
+	}
+	return s
 }
 
 // Hosts gives the status of every host, by name.
@@ -115,7 +154,8 @@ func (w *Warmer) Hosts() []HostStatus {
 		h := w.hosts[name]
 		all = append(all, HostStatus{
 			Name: name, Contact: h.contact, Since: h.since, Err: h.err, Engine: h.engine,
-			Pulls: h.Pulls, Pulling: h.Pulls - h.view().FreePulls,
+			Pulls: h.Pulls, Pulling: h.busy, Drift: h.drift.status(time.Now()),
+			Paused: w.isPaused(Pulling, name) || w.isPaused(Pulling, ""),
 		})
 	}
 	return all
@@ -127,7 +167,7 @@ func (w *Warmer) WarmHosts(image string, pin registry.Pin) (warm []string, cold 
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	cold = make(map[string]string)
-	for _, t := range w.tracks {
+	for t := range w.tracks() {
 		if t.ID.Image != image {
 			continue
 		}
@@ -157,19 +197,25 @@ func appendNew(names []string, name string) []string {
 
 // trackStatus describes a track. The caller holds mu.
 func (w *Warmer) trackStatus(t *track) TrackStatus {
-	s := TrackStatus{Track: t.Track, CheckedAt: t.check.at, CheckError: t.check.err, SupersededBytes: make(map[string]int64)}
+	s := TrackStatus{
+		Track: t.Track, Leaving: t.leaving,
+		CheckedAt: t.check.at, CheckError: t.check.err, SupersededBytes: make(map[string]int64),
+	}
 	live := t.state()
 	if live.Current != nil {
 		r := w.rolloutStatus(t, *live.Current)
 		s.Current = &r
 	}
+	for _, r := range live.Held {
+		s.Held = append(s.Held, w.rolloutStatus(t, r))
+	}
 	for _, r := range live.Coming {
 		s.Coming = append(s.Coming, w.rolloutStatus(t, r))
 	}
-	for _, pin := range t.superseded() {
+	for _, r := range t.superseded() {
 		for _, name := range t.Hosts {
-			if c := w.hosts[name].copies[pin]; c != nil && c.State == Warm {
-				s.SupersededBytes[name] += c.Copy.Bytes
+			if h := w.hosts[name]; h != nil && h.copies[r.Pin] != nil && h.copies[r.Pin].State == Warm {
+				s.SupersededBytes[name] += h.copies[r.Pin].Copy.Bytes
 			}
 		}
 	}
@@ -178,6 +224,12 @@ func (w *Warmer) trackStatus(t *track) TrackStatus {
 
 func (w *Warmer) rolloutStatus(t *track, r Rollout) RolloutStatus {
 	s := RolloutStatus{Rollout: r}
+	if r.Phase == Held {
+		s.Holds = r.Holds(t.Policy, time.Now())
+		if slices.Contains(s.Holds, Cooldown) {
+			s.HeldUntil = r.Seen.Add(t.Policy.Cooldown)
+		}
+	}
 	for _, name := range t.Hosts {
 		s.Hosts = append(s.Hosts, w.hostCopy(r, name))
 	}
@@ -187,6 +239,9 @@ func (w *Warmer) rolloutStatus(t *track, r Rollout) RolloutStatus {
 // hostCopy describes a rollout's digest on a host. The caller holds mu.
 func (w *Warmer) hostCopy(r Rollout, name string) HostCopy {
 	h := w.hosts[name]
+	if h == nil {
+		return HostCopy{Host: name, State: StateUnknown}
+	}
 	s := HostCopy{Host: name, Platform: h.engine.Platform}
 	child, ok := r.Manifest.For(h.engine.Platform)
 	if ok {
@@ -212,12 +267,14 @@ func (w *Warmer) copyStatus(s *HostCopy, c *copyState) {
 		s.State = StateWaiting
 		return
 	}
-	s.Progress, s.Attempts, s.Bytes = c.Progress, c.Attempts, c.Copy.Bytes
+	s.Progress, s.Attempts, s.Bytes, s.Tags, s.Rate = c.Progress, c.Attempts, c.Copy.Bytes, c.Tags, c.meter.rate
 	switch {
 	case c.State == Warm:
 		s.State = StateWarm
 	case c.Busy:
 		s.State = StatePulling
+	case c.Gone:
+		s.State, s.Reason, s.NextTry = StateGone, c.Err.Error(), c.NextTry
 	case c.State == Failed:
 		s.State, s.Reason, s.NextTry = StateFailed, c.Err.Error(), c.NextTry
 	default:

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -17,15 +19,8 @@ type Registry interface {
 	Resolve(ctx context.Context, ref registry.Ref) (registry.Pin, error)
 	// Manifest reads what a pin holds for the given platforms.
 	Manifest(ctx context.Context, pin registry.Pin, platforms []registry.Platform) (registry.Manifest, error)
-}
-
-// Store keeps rollouts across restarts.
-type Store interface {
-	// Rollouts gives all rollouts, oldest first.
-	Rollouts(ctx context.Context) ([]Rollout, error)
-	// SaveRollouts inserts or replaces rollouts, all of them or none. They are
-	// on disk when it returns.
-	SaveRollouts(ctx context.Context, rollouts ...Rollout) error
+	// Tags lists the tags of a repository.
+	Tags(ctx context.Context, repo registry.Repository) ([]string, error)
 }
 
 // HostOptions is one host of the fleet.
@@ -36,20 +31,32 @@ type HostOptions struct {
 	Pulls int
 }
 
+// Setup is what a reload can change.
+type Setup struct {
+	Entries []Entry
+	Hosts   []HostOptions
+	// Registries are the rules of registries, by host, that have some.
+	Registries map[string]RegistryRules
+	// Pulls is how many pulls the fleet may have at once; 0: any number.
+	Pulls int
+}
+
 // Options is what a Warmer is made of.
 type Options struct {
-	Tracks   []Track
-	Hosts    []HostOptions
+	Setup
 	Registry Registry
 	Store    Store
-	Logger   *slog.Logger
+	Verifier Verifier
+	// Needs tells what runs wait for now; nil: nothing ever.
+	Needs  func() Needs
+	Logger *slog.Logger
 	// ProbeEvery is how often each host is looked at; 15 s when zero.
 	ProbeEvery time.Duration
+	// InspectEvery is how often each image on a host is looked at while the
+	// engine tells of removals by itself; 1 min when zero.
+	InspectEvery time.Duration
 	// ProbeTimeout bounds one look; 30 s when zero.
 	ProbeTimeout time.Duration
-	// Straggler is how long a promotion waits for a host that fails; 15 min
-	// when zero.
-	Straggler time.Duration
 	// Backoff is the wait after a first failed pull; it doubles, with jitter,
 	// up to MaxBackoff. 5 s and 10 min when zero.
 	Backoff, MaxBackoff time.Duration
@@ -57,10 +64,13 @@ type Options struct {
 
 func (o *Options) defaults() {
 	setDefault(&o.ProbeEvery, 15*time.Second)
+	setDefault(&o.InspectEvery, time.Minute)
 	setDefault(&o.ProbeTimeout, 30*time.Second)
-	setDefault(&o.Straggler, 15*time.Minute)
 	setDefault(&o.Backoff, 5*time.Second)
 	setDefault(&o.MaxBackoff, 10*time.Minute)
+	if o.Needs == nil {
+		o.Needs = func() Needs { return Needs{} }
+	}
 }
 
 func setDefault(d *time.Duration, to time.Duration) {
@@ -76,61 +86,104 @@ type Warmer struct {
 	log  *slog.Logger
 	kick chan struct{} // holds one token: "look again"
 
-	// deciding serialises whatever changes rollouts: they are written to the
-	// store first and to memory after, without holding mu over the disk.
+	// deciding serialises whatever changes rollouts, entries and hosts: it is
+	// written to the store first and to memory after, without holding mu over
+	// the disk.
 	deciding sync.Mutex
+	started  sync.WaitGroup
 
 	mu      sync.Mutex
-	tracks  []*track
+	life    context.Context // of Run; nil before it
+	setup   Setup
+	entries []*entry
 	hosts   map[string]*host
-	changed chan struct{} // closed and replaced at each change that a run may wait for
+	pulling map[string]int // pulls of this moment by registry host
+	pauses  map[pauseKey]Pause
+	// engines are the markers of the engines that answered last, by host, and
+	// written those of them that are on disk.
+	engines, written map[string]string
+	// verifying are the rollouts whose verification is under way.
+	verifying map[string]bool
+	events    events
+	changed   chan struct{} // closed and replaced at each change that a run may wait for
 }
 
 // New makes a Warmer. It does no I/O.
 func New(o Options) *Warmer {
 	o.defaults()
 	w := &Warmer{
-		opts:    o,
-		log:     o.Logger,
-		kick:    make(chan struct{}, 1),
-		hosts:   make(map[string]*host, len(o.Hosts)),
-		changed: make(chan struct{}),
+		opts:      o,
+		log:       o.Logger,
+		kick:      make(chan struct{}, 1),
+		hosts:     make(map[string]*host, len(o.Hosts)),
+		pulling:   make(map[string]int),
+		pauses:    make(map[pauseKey]Pause),
+		engines:   make(map[string]string),
+		written:   make(map[string]string),
+		verifying: make(map[string]bool),
+		changed:   make(chan struct{}),
 	}
-	for _, t := range o.Tracks {
-		w.tracks = append(w.tracks, &track{Track: t})
-	}
-	for _, h := range o.Hosts {
-		w.hosts[h.Name] = newHost(h)
-	}
+	w.install(o.Setup)
 	return w
 }
 
-// Load reads the rollouts that an earlier life wrote down.
+// Load reads what an earlier life wrote down.
 func (w *Warmer) Load(ctx context.Context) error {
-	rollouts, err := w.opts.Store.Rollouts(ctx)
+	saved, err := w.opts.Store.Load(ctx)
 	if err != nil {
-		return fmt.Errorf("load rollouts: %w", err)
+		return fmt.Errorf("load what is warm and current: %w", err)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, r := range rollouts {
-		if t := w.trackOf(r.Track); t != nil {
-			t.rollouts = append(t.rollouts, r)
+	for _, p := range saved.Pauses {
+		w.pauses[pauseKey{p.What, p.Host}] = p
+	}
+	for host, marker := range saved.Engines {
+		w.engines[host], w.written[host] = marker, marker
+	}
+	for _, s := range saved.Images {
+		if e := w.entryOf(s.Image); e != nil {
+			e.chosen, e.held = s.Chosen, s
+			e.retag()
+		}
+	}
+	for _, r := range saved.Rollouts {
+		if e := w.entryOf(r.Track.Image); e != nil {
+			e.adopt(r)
 		}
 	}
 	return nil
 }
 
+// adopt takes a rollout of an earlier life. One whose tag is not tracked now
+// matters only while it is current: until another takes its place.
+func (e *entry) adopt(r Rollout) {
+	for _, t := range e.tracks {
+		if t.ID == r.Track {
+			t.put(r)
+			return
+		}
+	}
+	if r.Phase != Current {
+		return
+	}
+	left := &track{Track: e.Entry.track(r.Track.Tag), entry: e, leaving: true}
+	left.put(r)
+	e.tracks = append(e.tracks, left)
+}
+
 // Run looks at the hosts and reconciles until ctx ends, then waits for what it
 // started. It returns nil after an orderly end.
 func (w *Warmer) Run(ctx context.Context) error {
-	var started sync.WaitGroup
-	defer started.Wait()
+	defer w.started.Wait()
+	w.mu.Lock()
+	w.life = ctx
 	for _, h := range w.hosts {
-		started.Go(func() { w.watchHost(ctx, h) })
+		w.startHost(h)
 	}
+	w.mu.Unlock()
 	for {
-		wake := time.NewTimer(w.reconcile(ctx, &started))
+		wake := time.NewTimer(w.reconcile(ctx))
 		select {
 		case <-ctx.Done():
 			wake.Stop()
@@ -156,12 +209,13 @@ const maxIdle = time.Minute
 
 // reconcile takes one look and carries out what Plan says. It returns how long
 // nothing more is due.
-func (w *Warmer) reconcile(ctx context.Context, started *sync.WaitGroup) time.Duration {
+func (w *Warmer) reconcile(ctx context.Context) time.Duration {
 	w.deciding.Lock()
 	defer w.deciding.Unlock()
 
 	now := time.Now()
-	desired, observed := w.look(now)
+	needs := w.opts.Needs()
+	desired, observed := w.look(now, needs)
 	actions := Plan(desired, observed)
 	if err := w.decide(ctx, now, actions); err != nil {
 		if ctx.Err() == nil {
@@ -170,24 +224,52 @@ func (w *Warmer) reconcile(ctx context.Context, started *sync.WaitGroup) time.Du
 		return time.Second
 	}
 	for _, a := range actions {
-		if p, ok := a.(Pull); ok {
-			w.startPull(ctx, p, started)
+		switch a := a.(type) {
+		case Pull:
+			w.startPull(a)
+		case Publish:
+			w.startPublish(a)
+		case Verify:
+			w.startVerify(a)
 		}
 	}
+	w.settle(desired, observed, actions)
 	return w.nextDue(now)
 }
 
-// look copies what Plan needs.
-func (w *Warmer) look(now time.Time) (Desired, Observed) {
+// look copies what Plan needs, of the tracks that may need something.
+func (w *Warmer) look(now time.Time, needs Needs) (Desired, Observed) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	d := Desired{Straggler: w.opts.Straggler}
-	for _, t := range w.tracks {
-		d.Tracks = append(d.Tracks, t.state())
+	d := Desired{Registries: w.setup.Registries, Pulls: w.setup.Pulls}
+	pins, needed := make(map[registry.Pin]bool), make(map[registry.Pin]bool)
+	maps.Copy(needed, needs.Pins)
+	for t := range w.tracks() {
+		if t.settled {
+			continue
+		}
+		s := t.state()
+		s.Replaced = t.leaving && t.entry.replaced()
+		d.Tracks = append(d.Tracks, s)
+		for _, r := range t.rollouts {
+			pins[r.Pin] = true
+		}
+		if !t.asked.IsZero() {
+			needed[t.asked] = true
+		}
 	}
-	o := Observed{Now: now, Hosts: make(map[string]HostView, len(w.hosts))}
+	needs.Pins = needed
+	o := Observed{
+		Now: now, Hosts: make(map[string]HostView, len(w.hosts)),
+		Pulling: make(map[string]int, len(w.pulling)), Paused: w.isPaused(Pulling, ""), Needs: needs,
+	}
 	for name, h := range w.hosts {
-		o.Hosts[name] = h.view()
+		v := h.view(pins)
+		v.Paused = w.isPaused(Pulling, name)
+		o.Hosts[name] = v
+	}
+	for host, n := range w.pulling {
+		o.Pulling[host] = n
 	}
 	return d, o
 }
@@ -195,41 +277,106 @@ func (w *Warmer) look(now time.Time) (Desired, Observed) {
 // decide writes down promotions and ended rollouts, on disk first.
 func (w *Warmer) decide(ctx context.Context, now time.Time, actions []Action) error {
 	var decided []Rollout
+	var retired []TrackID
 	for _, a := range actions {
 		switch a := a.(type) {
+		case Admit:
+			a.Rollout.Phase = Warming
+			decided = append(decided, a.Rollout)
 		case Promote:
-			decided = append(decided, w.superseded(a.Rollout.Track, now)...)
+			decided = append(decided, w.replaced(a.Rollout, now)...)
 			a.Rollout.Phase, a.Rollout.Promoted = Current, now
 			decided = append(decided, a.Rollout)
 		case Overtake:
 			a.Rollout.Phase, a.Rollout.Ended = Overtaken, now
 			decided = append(decided, a.Rollout)
+		case Retire:
+			decided = append(decided, w.ended(a.Track, now)...)
+			retired = append(retired, a.Track)
 		}
 	}
-	if len(decided) == 0 {
+	engines := w.newEngines()
+	if len(decided)+len(retired)+len(engines) == 0 {
 		return nil
 	}
-	if err := w.opts.Store.SaveRollouts(ctx, decided...); err != nil {
+	if err := w.opts.Store.Save(ctx, Change{Rollouts: decided, Engines: engines}); err != nil {
 		return fmt.Errorf("save %d rollouts: %w", len(decided), err)
 	}
+	w.wroteEngines(engines)
+	if len(decided)+len(retired) == 0 {
+		return nil
+	}
 	w.apply(decided)
+	w.retire(retired)
 	for _, r := range decided {
 		w.log.Info("rollout "+string(r.Phase), "image", r.Track.String(), "digest", r.Pin.Digest(), "since_seen", now.Sub(r.Seen).Round(time.Millisecond))
 	}
+	w.Kick() // who took whose place matters to other tracks
 	return nil
 }
 
-// superseded gives the present current rollout of a track, ended.
-func (w *Warmer) superseded(id TrackID, now time.Time) []Rollout {
+// replaced gives the present current rollout of a track, ended by another.
+func (w *Warmer) replaced(by Rollout, now time.Time) []Rollout {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	current := w.trackOf(id).state().Current
-	if current == nil {
+	t := w.trackOf(by.Track)
+	if t == nil || t.current() == nil {
 		return nil
 	}
-	old := *current
+	old := *t.current()
 	old.Phase, old.Ended = Superseded, now
+	if by.Trust.Leaves == old.Pin.Digest() {
+		old.Phase = Rejected
+	}
 	return []Rollout{old}
+}
+
+// ended gives the open rollouts of a track that ends.
+func (w *Warmer) ended(id TrackID, now time.Time) []Rollout {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t := w.trackOf(id)
+	if t == nil {
+		return nil
+	}
+	var all []Rollout
+	for _, r := range t.rollouts {
+		if !r.Open() {
+			continue
+		}
+		r.Ended = now
+		if r.Phase == Current {
+			r.Phase = Superseded
+		} else {
+			r.Phase = Overtaken
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+// retire takes tracks away.
+func (w *Warmer) retire(ids []TrackID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, id := range ids {
+		if e := w.entryOf(id.Image); e != nil {
+			e.drop(id)
+		}
+	}
+	if len(ids) > 0 {
+		w.announce()
+	}
+}
+
+func (e *entry) drop(id TrackID) {
+	kept := e.tracks[:0:0]
+	for _, t := range e.tracks {
+		if t.ID != id || !t.leaving {
+			kept = append(kept, t)
+		}
+	}
+	e.tracks = kept
 }
 
 // apply puts written rollouts into memory.
@@ -237,7 +384,10 @@ func (w *Warmer) apply(rollouts []Rollout) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, r := range rollouts {
-		w.trackOf(r.Track).put(r)
+		if t := w.trackOf(r.Track); t != nil {
+			t.put(r)
+		}
+		w.tellRollout(r)
 	}
 	w.announce()
 }
@@ -256,35 +406,40 @@ func (w *Warmer) Changed() <-chan struct{} {
 	return w.changed
 }
 
-// trackOf finds a track. The caller holds mu.
-func (w *Warmer) trackOf(id TrackID) *track {
-	for _, t := range w.tracks {
-		if t.ID == id {
-			return t
+// tracks gives all tracks, in the order of the configuration. The caller holds
+// mu.
+func (w *Warmer) tracks() iter.Seq[*track] {
+	return func(yield func(*track) bool) {
+		for _, e := range w.entries {
+			for _, t := range e.tracks {
+				if !yield(t) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// entryOf finds an entry. The caller holds mu.
+func (w *Warmer) entryOf(image string) *entry {
+	for _, e := range w.entries {
+		if e.Image == image {
+			return e
 		}
 	}
 	return nil
 }
 
-// nextDue is how long until a backoff ends or a straggler stops counting.
-func (w *Warmer) nextDue(now time.Time) time.Duration {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	due := maxIdle
-	sooner := func(at time.Time) {
-		if d := at.Sub(now); d > 0 && d < due {
-			due = d
-		}
-	}
-	for _, h := range w.hosts {
-		for _, c := range h.copies {
-			sooner(c.NextTry)
-			if c.State == Failed {
-				sooner(c.FailedSince.Add(w.opts.Straggler))
+// trackOf finds a track. The caller holds mu.
+func (w *Warmer) trackOf(id TrackID) *track {
+	if e := w.entryOf(id.Image); e != nil {
+		for _, t := range e.tracks {
+			if t.ID == id {
+				return t
 			}
 		}
 	}
-	return due
+	return nil
 }
 
 // errStopped tells a pull that ended because the Warmer stops.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/prewarm/prewarm/internal/docker/dockertest"
 	"github.com/prewarm/prewarm/internal/problem"
+	"github.com/prewarm/prewarm/registry"
 	"github.com/prewarm/prewarm/warmer"
 )
 
@@ -73,7 +74,7 @@ func TestCurrentStaysUntilTheNextIsWarm(t *testing.T) {
 	})
 }
 
-func (s *scene) status() warmer.TrackStatus { return s.w.Tracks()[0] }
+func (s *scene) status() warmer.TrackStatus { return s.w.Images()[0].Tracks[0] }
 
 // A push every minute and one slow host must not starve promotion.
 func TestPushesDoNotStarvePromotion(t *testing.T) {
@@ -263,27 +264,6 @@ func TestARegistryInTroubleChangesNothing(t *testing.T) {
 	}
 }
 
-func TestRetryAfterIsObeyed(t *testing.T) {
-	t.Parallel()
-	inTime(t, []string{"a"}, func(s *scene) {
-		limited := problem.New(problem.RegistryLimited, "too many requests", "")
-		limited.RetryAfter = time.Minute
-		s.tags.set(s.push(1), limited)
-		for range 59 {
-			if _, err := s.w.Check(context.Background(), "jobs"); problem.CodeOf(err) != problem.RegistryLimited {
-				t.Fatalf("got %v", err)
-			}
-			s.settle(time.Second)
-		}
-		if s.tags.resolved != 1 {
-			t.Fatalf("the registry was asked %d times within its Retry-After", s.tags.resolved)
-		}
-		s.push(1)
-		s.settle(time.Second)
-		s.check()
-	})
-}
-
 func TestTwoEntriesForOneEngineAreRefused(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -298,6 +278,41 @@ func TestTwoEntriesForOneEngineAreRefused(t *testing.T) {
 		s.expectState("b", warmer.StateDuplicate)
 		if warm, cold := s.w.WarmHosts("jobs", one); len(warm) != 0 || len(cold) != 2 {
 			t.Fatalf("warm %v cold %v", warm, cold)
+		}
+	})
+}
+
+// A fleet of two platforms: each host gets its child of the index, and one whose
+// platform the image lacks is told and not waited for.
+func TestAFleetOfTwoPlatforms(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t, "a", "b")
+		s.hosts["arm"] = dockertest.NewFake(dockertest.Options{Name: "arm", Platform: arm64})
+		s.hosts["s390"] = dockertest.NewFake(dockertest.Options{Name: "s390", Platform: registry.Platform{OS: "linux", Architecture: "s390x"}})
+		s.present["arm"], s.present["s390"] = true, true
+		s.tags.children = []registry.Child{
+			{Platform: amd64, Digest: "sha256:a", Layers: []registry.Layer{{Digest: "sha256:1", Bytes: 1000}}},
+			{Platform: arm64, Digest: "sha256:b", Layers: []registry.Layer{{Digest: "sha256:2", Bytes: 2000}}},
+		}
+		s.start()
+		defer s.stop()
+		one := s.push(1)
+		s.hosts["arm"].Push(one, arm64, []int64{2000})
+		s.check()
+		s.settle(time.Second)
+		s.expectCurrent(one)
+		if c := s.expectState("arm", warmer.StateWarm); c.PlatformDigest != "sha256:b" || c.Total != 2000 {
+			t.Errorf("arm: %+v", c)
+		}
+		if c := s.expectState("a", warmer.StateWarm); c.PlatformDigest != "sha256:a" || c.Total != 1000 {
+			t.Errorf("a: %+v", c)
+		}
+		if c := s.expectState("s390", warmer.StateNoPlatform); c.Reason != "the image has nothing for linux/s390x" {
+			t.Errorf("s390: %+v", c)
+		}
+		if warm, cold := s.w.WarmHosts("jobs", one); len(warm) != 3 || len(cold) != 1 {
+			t.Errorf("warm on %v, cold on %v", warm, cold)
 		}
 	})
 }

@@ -89,9 +89,22 @@ func (b *bar) update(h api.HostCopy) {
 func describe(h api.HostCopy) string {
 	p := h.Progress
 	if h.State == "pulling" && p != nil && p.Layers > 0 {
-		return fmt.Sprintf("%s of %s, %d/%d layers unpacked", size(p.Bytes), size(p.TotalBytes), p.LayersDone, p.Layers)
+		return fmt.Sprintf("%s of %s%s, %d/%d layers unpacked", size(p.Bytes), size(p.TotalBytes), speed(h), p.LayersDone, p.Layers)
 	}
 	return stateOf(h)
+}
+
+// speed is how fast a pull goes and how long it may still take, where that is
+// known.
+func speed(h api.HostCopy) string {
+	if h.RateBytes == 0 {
+		return ""
+	}
+	text := " at " + rate(h.RateBytes)
+	if h.RemainingSeconds > 0 {
+		text += ", " + remaining(h.RemainingSeconds) + " left"
+	}
+	return text
 }
 
 func (b *bars) end() {

@@ -27,6 +27,14 @@ func TestDescribe(t *testing.T) {
 			api.HostCopy{State: "pulling", Progress: &api.Progress{Bytes: 15_000_000, TotalBytes: 42_000_000, Layers: 4, LayersDone: 1}},
 			"15MB of 42MB, 1/4 layers unpacked",
 		},
+		{
+			api.HostCopy{State: "pulling", RateBytes: 4_500_000, RemainingSeconds: 6.2, Progress: &api.Progress{Bytes: 15_000_000, TotalBytes: 42_000_000, Layers: 4, LayersDone: 1}},
+			"15MB of 42MB at 4.5MB/s, 6s left, 1/4 layers unpacked",
+		},
+		{ // all is downloaded, and much to be unpacked
+			api.HostCopy{State: "pulling", RateBytes: 4_500_000, Progress: &api.Progress{Bytes: 42_000_000, TotalBytes: 42_000_000, Layers: 4, LayersDone: 1}},
+			"42MB of 42MB at 4.5MB/s, 1/4 layers unpacked",
+		},
 		{api.HostCopy{State: "failed", Reason: "no space"}, "failed: no space"},
 	}
 	for _, test := range tests {

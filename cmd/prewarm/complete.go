@@ -29,6 +29,28 @@ func (c *cli) completeImage(cmd *cobra.Command, args []string, _ string) ([]stri
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
+// completeTrack completes the first argument with the server's images and their
+// tags.
+func (c *cli) completeTrack(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), completeWithin)
+	defer cancel()
+	all, err := c.client().Images(ctx)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	var names []string
+	for _, image := range all.Images {
+		names = append(names, image.Name)
+		for _, track := range image.Tracks {
+			names = appendNew(names, trackName(image.Name, track.Tag))
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
 // completeHost completes a flag with the server's hosts.
 func (c *cli) completeHost(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 	ctx, cancel := context.WithTimeout(cmd.Context(), completeWithin)

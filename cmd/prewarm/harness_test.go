@@ -28,8 +28,9 @@ import (
 // runner, the store and the API are the real ones. It serves one image, jobs,
 // of one tag, latest.
 type fleet struct {
-	url   string
-	hosts map[string]*dockertest.Fake
+	url     string
+	hosts   map[string]*dockertest.Fake
+	approve bool // each digest needs an approval
 
 	tags     *tags
 	api      api.Client
@@ -50,9 +51,13 @@ func pinOf(n int) registry.Pin {
 	return registry.NewPin(dockertest.Pin(repository, 0).Repository(), registry.Digest("sha256:"+strings.Repeat(strconv.Itoa(n), 64)))
 }
 
-// newFleet starts a server with these hosts; its state is kept in dir.
+// newFleet starts a server with these hosts; its state is kept in dir. A first
+// host called approve is none: digests need an approval then.
 func newFleet(ctx context.Context, dir string, hosts ...string) (*fleet, error) {
 	f := &fleet{hosts: make(map[string]*dockertest.Fake), tags: &tags{}, ended: make(chan error, 1)}
+	if len(hosts) > 0 && hosts[0] == "approve" {
+		f.approve, hosts = true, hosts[1:]
+	}
 	for _, name := range hosts {
 		f.hosts[name] = dockertest.NewFake(dockertest.Options{Name: name})
 	}
@@ -86,7 +91,11 @@ func (f *fleet) wire(ctx context.Context, dir string, hosts []string) (run func(
 		return nil, err
 	}
 	warm := warmer.Options{
-		Tracks:   []warmer.Track{{ID: warmer.TrackID{Image: "jobs", Tag: "latest"}, Repository: repo, Hosts: hosts}},
+		Setup: warmer.Setup{Entries: []warmer.Entry{
+			{Image: "jobs", Tag: "latest", Repository: repo, Hosts: hosts, Policy: warmer.Policy{
+				Promote: warmer.Promotion{Percent: warmer.All}, Approve: f.approve, Keep: 2,
+			}},
+		}},
 		Registry: f.tags, Store: state, Logger: log, ProbeEvery: 50 * time.Millisecond,
 	}
 	runs := runner.Options{Store: state, LogDir: filepath.Join(dir, "logs"), Logger: log}
@@ -97,7 +106,7 @@ func (f *fleet) wire(ctx context.Context, dir string, hosts []string) (run func(
 	w := warmer.New(warm)
 	runs.Images = w
 	r := runner.New(runs)
-	s := server.New(server.Options{Images: w, Runs: r, Version: "test", Logger: log})
+	s := server.New(server.Options{Images: w, Runs: r, Registry: f.tags, Version: "test", Logger: log})
 	return func(ctx context.Context) error {
 		group, ctx := errgroup.WithContext(ctx)
 		group.Go(func() error { return w.Run(ctx) })
@@ -121,7 +130,7 @@ func (f *fleet) stop() error {
 func (f *fleet) push(n int) registry.Pin {
 	pin := pinOf(n)
 	for _, h := range f.hosts {
-		h.Publish(pin, platform, layers)
+		h.Push(pin, platform, layers)
 	}
 	f.tags.set(pin, nil)
 	return pin
@@ -182,7 +191,23 @@ func (r *tags) Manifest(_ context.Context, pin registry.Pin, _ []registry.Platfo
 	for _, bytes := range layers {
 		child.Layers = append(child.Layers, registry.Layer{Bytes: bytes})
 	}
-	return registry.Manifest{Pin: pin, Children: []registry.Child{child}}, nil
+	origin := registry.Origin{Version: "1." + pin.Digest().Hex()[:1], Source: "https://git.test/jobs", Revision: strings.Repeat("c0ffee00", 5)}
+	return registry.Manifest{Pin: pin, Children: []registry.Child{child}, Origin: origin}, nil
+}
+
+func (r *tags) Tags(context.Context, registry.Repository) ([]string, error) {
+	return []string{"latest"}, nil
+}
+
+// Describe gives each digest a layer of its own above a common one.
+func (r *tags) Describe(_ context.Context, pin registry.Pin, platform registry.Platform) (registry.Image, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	image := registry.Image{Pin: pin, Platform: platform, Digest: pin.Digest(), Env: []string{"BUILD=" + pin.Digest().Short()}}
+	for i, digest := range []registry.Digest{pinOf(0).Digest(), pin.Digest()} {
+		image.Layers = append(image.Layers, registry.ImageLayer{Layer: registry.Layer{Digest: digest, Bytes: layers[i]}, CreatedBy: "COPY\x1b[2J dist"})
+	}
+	return image, r.err
 }
 
 // cuttable is a listener that can fail under a server that goes on.

@@ -87,7 +87,9 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       buildVersion(),
-	}, c.newServe(), c.newStatus(), c.newCheck(), c.newWarm(), c.newRun(), c.newConfig(), c.newVersion())
+	}, c.newServe(), c.newStatus(), c.newCheck(), c.newWarm(), c.newRun(),
+		c.newHold(), c.newUnhold(), c.newApprove(), c.newRollback(), c.newHistory(), c.newDiff(),
+		c.newPause(), c.newResume(), c.newDoctor(), c.newConfig(), c.newVersion())
 	root.PersistentFlags().StringVar(&c.server, "server", cmp.Or(os.Getenv("PREWARM_URL"), defaultServer), "`URL` of the server, also by PREWARM_URL")
 	root.PersistentFlags().StringVarP(&c.output, "output", "o", "table", "`format`: table for people or json for programs")
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))

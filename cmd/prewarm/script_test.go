@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"net"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,9 +26,11 @@ var update = flag.Bool("update", false, "rewrite the files that the tests compar
 // of testscript they use:
 //
 //	exits CODE COMMAND...       the command ends with this code
-//	fleet HOST...               start a server with these hosts; PREWARM_URL leads to it
+//	fleet [approve] HOST...     start a server with these hosts; PREWARM_URL leads to it
+//	                            and, with approve, each digest needs an approval
 //	push N                      the tag shows digest N from now on
 //	current N                   push N, and wait until it is current
+//	live N                      wait until digest N is current
 //	host NAME down|up|hold|release|gone N|full N
 //	                            what befalls a host: hold stops its pulls, gone
 //	                            takes an image away, full lets its pulls fail
@@ -36,6 +39,8 @@ var update = flag.Bool("update", false, "rewrite the files that the tests compar
 //	cut                         kill the server
 //	address VARIABLE            put a free address of this machine into a variable
 //	ready                       wait until a server answers at PREWARM_URL
+//	tagserver VARIABLE TAG...   start a registry with these tags; put its address into a variable
+//	expand FILE                 put variables in a file in place
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -52,7 +57,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits": exits, "fleet": startFleet, "push": push, "current": current,
 			"host": host, "state": state, "registry": setRegistry, "cut": cut,
-			"address": address, "ready": ready,
+			"address": address, "ready": ready, "live": live, "tagserver": serveTags, "expand": expand,
 		},
 	})
 }
@@ -102,6 +107,26 @@ func push(ts *testscript.TestScript, _ bool, args []string) { fleetOf(ts).push(n
 
 func current(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(fleetOf(ts).warm(context.Background(), number(ts, args[0])))
+}
+
+func live(ts *testscript.TestScript, _ bool, args []string) {
+	digest := string(pinOf(number(ts, args[0])).Digest())
+	ts.Check(fleetOf(ts).await(context.Background(), func(image api.Image) bool {
+		current := image.Tracks[0].Current
+		return current != nil && current.Digest == digest
+	}))
+}
+
+func serveTags(ts *testscript.TestScript, _ bool, args []string) {
+	s := httptest.NewServer(tagServer(args[1:]))
+	ts.Defer(s.Close)
+	ts.Setenv(args[0], strings.TrimPrefix(s.URL, "http://"))
+}
+
+func expand(ts *testscript.TestScript, _ bool, args []string) {
+	path := ts.MkAbs(args[0])
+	text := os.Expand(ts.ReadFile(args[0]), ts.Getenv)
+	ts.Check(os.WriteFile(path, []byte(text), 0o600))
 }
 
 func host(ts *testscript.TestScript, _ bool, args []string) {

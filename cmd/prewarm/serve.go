@@ -27,7 +27,9 @@ func (c *cli) newServe() *cobra.Command {
 		Use:   "serve",
 		Short: "Watch tags, keep images warm, run tasks, answer the API",
 		Long: "Runs the server. It works until SIGTERM or SIGINT; a second signal ends it at once. What it does\n" +
-			"is logged on stderr.",
+			"is logged on stderr.\n\n" +
+			"A changed configuration takes effect by itself, or on SIGHUP; one with mistakes is refused, and the\n" +
+			"one before stays in force.",
 		Example: "  prewarm serve --config /etc/prewarm/prewarm.yaml",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -38,14 +40,16 @@ func (c *cli) newServe() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			loaded, err := config.Load(path, os.Environ())
+			load := func() (*config.Config, error) { return config.Load(path, os.Environ()) }
+			loaded, err := load()
 			if err != nil {
 				return err
 			}
-			a, err := app.New(ctx, app.Options{Config: loaded, Version: buildVersion(), Logger: logger})
+			a, err := app.New(ctx, app.Options{Config: loaded, Load: load, Version: buildVersion(), Logger: logger})
 			if err != nil {
 				return err
 			}
+			defer reloadOnHangup(a)()
 			go func() {
 				<-ctx.Done()
 				stop()
@@ -59,6 +63,22 @@ func (c *cli) newServe() *cobra.Command {
 	_ = cmd.RegisterFlagCompletionFunc("log-format", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("log-level", cobra.FixedCompletions([]string{"DEBUG", "INFO", "WARN", "ERROR"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
+}
+
+// reloadOnHangup lets SIGHUP read the configuration again, until the function
+// that it gives is called.
+func reloadOnHangup(a *app.App) (stop func()) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	go func() {
+		for range hangups {
+			a.Reload()
+		}
+	}()
+	return func() {
+		signal.Stop(hangups)
+		close(hangups)
+	}
 }
 
 func newLogger(cmd *cobra.Command, format string, level slog.Level) (*slog.Logger, error) {

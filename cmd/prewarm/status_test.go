@@ -46,9 +46,18 @@ func busyFleet() fleetStatus {
 	noPlatform := api.HostCopy{Host: "etl-5", State: "no_platform", Reason: "the image has nothing for linux/arm64"}
 	return fleetStatus{
 		Hosts: []api.Host{
-			{Name: "etl-1", Contact: "reachable", Engine: "20.10.24", ImageStore: "classic", Platform: "linux/amd64", Pulls: 2, Running: 1, Runs: 8},
-			{Name: "etl-2", Contact: "reachable", Engine: "29.0.1", ImageStore: "containerd", Platform: "linux/amd64", Pulling: 1, Pulls: 2, Runs: 8},
-			{Name: "etl-3", Contact: "reachable", Engine: "29.0.1", ImageStore: "containerd", Platform: "linux/arm64", Pulls: 2, Runs: 16},
+			{
+				Name: "etl-1", Contact: "reachable", Engine: "20.10.24", ImageStore: "classic", Platform: "linux/amd64", Pulls: 2, Running: 1, Runs: 8,
+				Disk: &api.Disk{Free: 12_500_000_000, Total: 100_000_000_000}, Drift: api.Drift{Total: 9, LastHour: 5, LastAt: ago(time.Minute)},
+			},
+			{
+				Name: "etl-2", Contact: "reachable", Engine: "29.0.1", ImageStore: "containerd", Platform: "linux/amd64", Pulling: 1, Pulls: 2, Runs: 8,
+				Drift: api.Drift{Total: 2}, ClockOffset: -1.9,
+			},
+			{
+				Name: "etl-3", Contact: "reachable", Engine: "29.0.1", ImageStore: "containerd", Platform: "linux/arm64", Pulls: 2, Runs: 16,
+				Paused: true, ClockOffset: -75, Drift: api.Drift{Total: 1, LastHour: 1, LastAt: ago(time.Minute)},
+			},
 			{Name: "etl-4", Contact: "unreachable", Reason: unreachable, Pulls: 2, Runs: 8},
 			{Name: "etl-5", Contact: "duplicate_engine", Engine: "20.10.24", ImageStore: "classic", Platform: "linux/amd64", Pulls: 2, Runs: 8},
 		},
@@ -60,7 +69,7 @@ func busyFleet() fleetStatus {
 				}},
 				Coming: []api.Rollout{{Digest: fresh, Phase: "warming", SeenAt: *ago(90 * time.Second), Hosts: []api.HostCopy{
 					{Host: "etl-1", State: "warm"},
-					{Host: "etl-2", State: "pulling", Progress: &api.Progress{Bytes: 54_000_000, TotalBytes: 216_000_000, Layers: 4, LayersDone: 1}},
+					{Host: "etl-2", State: "pulling", RateBytes: 4_200_000, RemainingSeconds: 38.571, Progress: &api.Progress{Bytes: 54_000_000, TotalBytes: 216_000_000, Layers: 4, LayersDone: 1}},
 					{Host: "etl-3", State: "failed", Reason: "pull: no space left on device", Attempts: 3, NextTry: ago(-time.Minute)},
 					lost, twin,
 				}}},
@@ -71,6 +80,48 @@ func busyFleet() fleetStatus {
 				}},
 			}}},
 			{Name: "missing", Tracks: []api.Track{{Tag: "v1", CheckError: "resolve registry.example.com/missing:v1: the registry knows no such tag"}}},
+			chosenTags(old, fresh),
+			{Name: "nothing", Tracking: api.Tracking{Mode: "select", ListedAt: ago(time.Minute)}},
+			{Name: "unlisted", Tracking: api.Tracking{Mode: "select", ListedAt: ago(time.Minute), ListError: "list the tags of registry.example.com/unlisted: denied"}},
+		},
+		Pauses: []api.Pause{
+			{What: "watching", Since: *ago(time.Hour)},
+			{What: "warming", Host: "etl-3", Since: *ago(time.Hour), By: "ada@laptop"},
+		},
+	}
+}
+
+// chosenTags is an image with three tags: one has a digest that somebody has to
+// approve, one a digest that was refused, and one leaves.
+func chosenTags(old, fresh string) api.Image {
+	on := func(state string) []api.HostCopy { return []api.HostCopy{{Host: "etl-1", State: state}} }
+	current := func() *api.Rollout {
+		return &api.Rollout{Digest: old, Phase: "current", SeenAt: *ago(time.Hour), PromotedAt: ago(time.Hour), Hosts: on("warm")}
+	}
+	return api.Image{
+		Name: "chosen", HeldAt: ago(10 * time.Minute), HeldBy: "ada@laptop",
+		Tracking: api.Tracking{Mode: "select", Chosen: []string{"1.4.2", "1.4.1"}, ListedAt: ago(time.Minute)},
+		Tracks: []api.Track{
+			{
+				Tag: "1.4.2", Current: current(),
+				Held: []api.Rollout{{
+					Digest: fresh, Phase: "held", SeenAt: *ago(2 * time.Minute), Holds: []string{"approval", "cooldown"}, HeldUntil: ago(-8 * time.Minute), Hosts: on("waiting"),
+				}},
+				Coming: []api.Rollout{{Digest: "sha256:3333333333333333", Phase: "warming", SeenAt: *ago(3 * time.Minute), Hosts: []api.HostCopy{
+					{Host: "etl-1", State: "gone_upstream", Reason: "the registry has it no more", Attempts: 1, NextTry: ago(-time.Hour)},
+				}}},
+			},
+			{Tag: "1.4.1", Held: []api.Rollout{
+				{
+					Digest: fresh, Phase: "held", SeenAt: *ago(time.Minute), Holds: []string{"verification_failed"}, Hosts: on("waiting"),
+					Trust: api.Trust{Verdict: &api.Verdict{ExitCode: 1, Output: "Error: no matching\x1b[1m signatures\n"}},
+				},
+				{
+					Digest: "sha256:4444444444444444", Phase: "held", SeenAt: *ago(time.Minute), Holds: []string{"rolled_back", "verification"}, Hosts: on("waiting"),
+					Trust: api.Trust{Verdict: &api.Verdict{Failure: "cosign is not installed"}},
+				},
+			}},
+			{Tag: "1.4.0", Leaving: true, Current: current()},
 		},
 	}
 }

@@ -93,6 +93,21 @@ func oneImage(cmd *cobra.Command, args []string) error {
 	}
 }
 
+// imageAnd wants the image, then from least to most other arguments.
+func imageAnd(least, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch n := len(args); {
+		case n == 0:
+			return misused(cmd, "name the image: "+cmd.UseLine())
+		case n < 1+least:
+			return misused(cmd, fmt.Sprintf("%s takes more than the image: %s", cmd.CommandPath(), cmd.UseLine()))
+		case n > 1+most:
+			return misused(cmd, fmt.Sprintf("%s takes no more than %s, and got %q too", cmd.CommandPath(), count(1+most, "argument"), args[1+most]))
+		}
+		return nil
+	}
+}
+
 // remote makes a verb that asks the server, and wants to know where it is.
 func (c *cli) remote(cmd *cobra.Command) *cobra.Command {
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {

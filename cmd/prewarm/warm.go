@@ -122,6 +122,9 @@ func (c *cli) awaitWarm(ctx context.Context, image, digest string, hosts []strin
 		if !ok {
 			return rollout, fmt.Errorf("warm %s: %s was overtaken by a newer digest", image, shortDigest(digest))
 		}
+		if err := heldError(image, rollout); err != nil {
+			return rollout, err
+		}
 		if len(hosts) > 0 {
 			rollout.Hosts = slices.DeleteFunc(rollout.Hosts, func(h api.HostCopy) bool { return !slices.Contains(hosts, h.Host) })
 		}
@@ -137,6 +140,20 @@ func (c *cli) awaitWarm(ctx context.Context, image, digest string, hosts []strin
 	}
 }
 
+// heldError says why nothing is pulled and nothing will be; nil while that may
+// change soon: a verification goes on.
+func heldError(image string, r api.Rollout) error {
+	soon := len(r.Holds) == 0 || slices.Equal(r.Holds, []string{"verification"}) && r.Trust.Verdict == nil
+	if r.Phase != "held" || soon {
+		return nil
+	}
+	name, mend := trackName(image, r.Tag), "see prewarm history "+image
+	if approvable(r) {
+		mend = fmt.Sprintf("prewarm approve %s %s lets it pass", name, shortDigest(r.Digest))
+	}
+	return problem.New(problem.ImageNotWarm, fmt.Sprintf("warm %s: %s is held: %s", image, shortDigest(r.Digest), holds(r)), mend)
+}
+
 func find(image api.Image, digest string) (api.Rollout, bool) {
 	for _, t := range image.Tracks {
 		for _, r := range rollouts(t) {
@@ -148,6 +165,7 @@ func find(image api.Image, digest string) (api.Rollout, bool) {
 	return api.Rollout{}, false
 }
 
+// underWay tells whether a copy may be warm soon.
 func underWay(h api.HostCopy) bool {
 	return slices.Contains([]string{"pulling", "waiting", "unknown"}, h.State)
 }

@@ -26,6 +26,43 @@ func TestColdError(t *testing.T) {
 	}
 }
 
+func TestHeldError(t *testing.T) {
+	t.Parallel()
+	const digest = "sha256:1111111111111111"
+	verdict := api.Trust{Verdict: &api.Verdict{ExitCode: 1}}
+	tests := map[string]struct {
+		rollout    api.Rollout
+		want, mend string
+	}{
+		"on its way":            {api.Rollout{Phase: "warming"}, "", ""},
+		"about to be let go":    {api.Rollout{Phase: "held"}, "", ""},
+		"its verification runs": {api.Rollout{Phase: "held", Holds: []string{"verification"}}, "", ""},
+		"an approval": {
+			api.Rollout{Phase: "held", Digest: digest, Tag: "v1", Holds: []string{"approval"}},
+			"warm jobs: sha256:111111111111 is held: approval", "prewarm approve jobs:v1 sha256:111111111111 lets it pass",
+		},
+		"a verification that said no": {
+			api.Rollout{Phase: "held", Digest: digest, Holds: []string{"approval", "verification_failed"}, Trust: verdict},
+			"warm jobs: sha256:111111111111 is held: approval, verification failed", "see prewarm history jobs",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := heldError("jobs", test.rollout)
+			if test.want == "" {
+				if err != nil {
+					t.Errorf("got %v", err)
+				}
+				return
+			}
+			if p := problem.From(err); p.Message != test.want || p.Mend != test.mend {
+				t.Errorf("got %+v", p)
+			}
+		})
+	}
+}
+
 func TestAlso(t *testing.T) {
 	t.Parallel()
 	first, second := problem.New(problem.TagNotFound, "first", "push it"), errors.New("second")

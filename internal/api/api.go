@@ -77,71 +77,18 @@ type Progress struct {
 
 // HostCopy is one digest on one host.
 type HostCopy struct {
-	Host           string     `json:"host"`
-	State          string     `json:"state" enum:"warm,pulling,waiting,failed,no_platform,unknown,unreachable,duplicate_engine"`
-	Reason         string     `json:"reason,omitempty" doc:"Why it is not warm."`
-	Platform       string     `json:"platform,omitempty"`
-	PlatformDigest string     `json:"platform_digest,omitempty" doc:"What the host runs: the child of an index, or the digest itself."`
-	Progress       *Progress  `json:"progress,omitempty" doc:"While it is pulled."`
-	Bytes          int64      `json:"bytes,omitempty" doc:"Unpacked size of a warm copy."`
-	Attempts       int        `json:"attempts,omitempty" doc:"Failures in a row."`
-	NextTry        *time.Time `json:"next_try,omitempty"`
-}
-
-// Rollout is one digest on its way to being current.
-type Rollout struct {
-	ID         string     `json:"id"`
-	Digest     string     `json:"digest"`
-	Pin        string     `json:"pin"`
-	Phase      string     `json:"phase" enum:"warming,current,superseded,overtaken"`
-	SeenAt     time.Time  `json:"seen_at"`
-	PromotedAt *time.Time `json:"promoted_at,omitempty"`
-	Hosts      []HostCopy `json:"hosts"`
-}
-
-// Track is one tracked tag of an image.
-type Track struct {
-	Tag             string           `json:"tag,omitempty" doc:"Missing where the image follows a digest."`
-	Current         *Rollout         `json:"current,omitempty" doc:"What runs get; missing until the first promotion."`
-	Coming          []Rollout        `json:"coming" doc:"On their way, oldest first."`
-	SupersededBytes map[string]int64 `json:"superseded_bytes,omitempty" doc:"By host: unpacked size of digests that were current once and still are there."`
-	CheckedAt       *time.Time       `json:"checked_at,omitempty"`
-	CheckError      string           `json:"check_error,omitempty" doc:"Why the last look at the tag failed."`
-}
-
-// Image is a configured image.
-type Image struct {
-	Name       string  `json:"name"`
-	Repository string  `json:"repository"`
-	Tracks     []Track `json:"tracks"`
-}
-
-// Images lists the configured images.
-type Images struct {
-	Images []Image `json:"images"`
-}
-
-// Host is one Docker host.
-type Host struct {
-	Name       string    `json:"name"`
-	Contact    string    `json:"contact" enum:"unknown,reachable,unreachable,duplicate_engine"`
-	Since      time.Time `json:"since" doc:"When the contact became what it is."`
-	Reason     string    `json:"reason,omitempty" doc:"Why it is not reachable."`
-	Engine     string    `json:"engine,omitempty" doc:"Version of the engine."`
-	APIVersion string    `json:"api_version,omitempty" doc:"As negotiated."`
-	ImageStore string    `json:"image_store,omitempty" enum:"classic,containerd"`
-	Platform   string    `json:"platform,omitempty"`
-	CPUs       int       `json:"cpus,omitempty"`
-	Memory     int64     `json:"memory,omitempty" doc:"Bytes."`
-	Pulling    int       `json:"pulling"`
-	Pulls      int       `json:"pulls" doc:"Limit of pulls at once."`
-	Running    int       `json:"running"`
-	Runs       int       `json:"runs" doc:"Limit of runs at once."`
-}
-
-// Hosts lists the hosts.
-type Hosts struct {
-	Hosts []Host `json:"hosts"`
+	Host             string     `json:"host"`
+	State            string     `json:"state" enum:"warm,pulling,waiting,failed,gone_upstream,no_platform,unknown,unreachable,duplicate_engine"`
+	Reason           string     `json:"reason,omitempty" doc:"Why it is not warm."`
+	Platform         string     `json:"platform,omitempty"`
+	PlatformDigest   string     `json:"platform_digest,omitempty" doc:"What the host runs: the child of an index, or the digest itself."`
+	Progress         *Progress  `json:"progress,omitempty" doc:"While it is pulled."`
+	RateBytes        float64    `json:"rate_bytes_per_second,omitempty" doc:"How fast it is pulled, compressed; missing until that is known."`
+	RemainingSeconds float64    `json:"remaining_seconds,omitempty" doc:"How long the rest of the download may take at that rate. What the host has already of the image makes it shorter, unpacking longer."`
+	Tags             []string   `json:"tags,omitempty" doc:"The tags of the image's repository that mean the copy on the host."`
+	Bytes            int64      `json:"bytes,omitempty" doc:"Unpacked size of a warm copy."`
+	Attempts         int        `json:"attempts,omitempty" doc:"Failures in a row."`
+	NextTry          *time.Time `json:"next_try,omitempty"`
 }
 
 // Checked is what a look at one tag found.
@@ -150,6 +97,8 @@ type Checked struct {
 	Digest string `json:"digest"`
 	Pin    string `json:"pin"`
 	New    bool   `json:"new" doc:"The tag showed another digest before."`
+	// Holds are those of Rollout.
+	Holds []string `json:"holds,omitempty" enum:"cooldown,approval,rolled_back,verification,verification_failed" doc:"Why the digest is held, and not warmed yet."`
 }
 
 // CheckResult is the answer to a check.

@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 	"net/http"
+	"net/url"
+	"strconv"
 )
 
 // Client speaks to one server. What fails is a *problem.Error: the server's own,
@@ -54,6 +56,58 @@ func (c *Client) Check(ctx context.Context, name string) (CheckResult, error) {
 // Warm asks for an image to be made warm now.
 func (c *Client) Warm(ctx context.Context, name string, hosts []string) (WarmResult, error) {
 	return do[WarmResult](ctx, c, http.MethodPost, "/v1/images/"+segment(name)+"/warm", WarmRequest{Hosts: hosts})
+}
+
+// Approve lets a digest pass. name is an image or image:tag.
+func (c *Client) Approve(ctx context.Context, name string, r ApproveRequest) (Decision, error) {
+	return do[Decision](ctx, c, http.MethodPost, "/v1/images/"+segment(name)+"/approve", r)
+}
+
+// Hold stops an image's promotions.
+func (c *Client) Hold(ctx context.Context, name string, r HoldRequest) (Image, error) {
+	return do[Image](ctx, c, http.MethodPost, "/v1/images/"+segment(name)+"/hold", r)
+}
+
+// Unhold lets an image's promotions go on.
+func (c *Client) Unhold(ctx context.Context, name string, r HoldRequest) (Image, error) {
+	return do[Image](ctx, c, http.MethodPost, "/v1/images/"+segment(name)+"/unhold", r)
+}
+
+// Rollback goes back to an earlier digest. name is an image or image:tag.
+func (c *Client) Rollback(ctx context.Context, name string, r RollbackRequest) (Decision, error) {
+	return do[Decision](ctx, c, http.MethodPost, "/v1/images/"+segment(name)+"/rollback", r)
+}
+
+// History gives the newest rollouts of an image and acts on it, at most limit
+// of each.
+func (c *Client) History(ctx context.Context, name string, limit int) (History, error) {
+	return do[History](ctx, c, http.MethodGet, "/v1/images/"+segment(name)+"/history?limit="+strconv.Itoa(limit), nil)
+}
+
+// Diff compares two digests of an image, or of image:tag. Either may be empty.
+func (c *Client) Diff(ctx context.Context, name, a, b string) (Diff, error) {
+	query := url.Values{}
+	for key, digest := range map[string]string{"a": a, "b": b} {
+		if digest != "" {
+			query.Set(key, digest)
+		}
+	}
+	return do[Diff](ctx, c, http.MethodGet, "/v1/images/"+segment(name)+"/diff?"+query.Encode(), nil)
+}
+
+// Pause stops an activity.
+func (c *Client) Pause(ctx context.Context, r PauseRequest) (Pauses, error) {
+	return do[Pauses](ctx, c, http.MethodPost, "/v1/pause", r)
+}
+
+// Resume lets an activity go on.
+func (c *Client) Resume(ctx context.Context, r PauseRequest) (Pauses, error) {
+	return do[Pauses](ctx, c, http.MethodPost, "/v1/resume", r)
+}
+
+// Pauses lists what is paused.
+func (c *Client) Pauses(ctx context.Context) (Pauses, error) {
+	return do[Pauses](ctx, c, http.MethodGet, "/v1/pauses", nil)
 }
 
 // Hosts lists the hosts.

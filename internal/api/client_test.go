@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
@@ -54,6 +55,62 @@ func TestEveryCall(t *testing.T) {
 	}
 }
 
+// What people do arrives with who they say they are; a name may hold a tag.
+func TestEveryAct(t *testing.T) {
+	t.Parallel()
+	d := &domain{}
+	c, ctx := ours(t, d), t.Context()
+	approved, err := c.Approve(ctx, odd, api.ApproveRequest{Digest: "12", By: "ada"})
+	if err != nil || approved.Image != odd || approved.Rollout.Digest == "" {
+		t.Errorf("approve: %+v %v", approved, err)
+	}
+	back, err := c.Rollback(ctx, "jobs:v1", api.RollbackRequest{})
+	if err != nil || back.Left == "" {
+		t.Errorf("rollback: %+v %v", back, err)
+	}
+	for what, call := range map[string]func(context.Context, string, api.HoldRequest) (api.Image, error){"hold": c.Hold, "unhold": c.Unhold} {
+		d.acts = nil
+		if image, err := call(ctx, odd, api.HoldRequest{By: "ada"}); err != nil || image.Name != odd || d.acts[0] != what+" "+odd+" ada" {
+			t.Errorf("%s: %+v %v %q", what, image, err, d.acts)
+		}
+	}
+	for what, call := range map[string]func(context.Context, api.PauseRequest) (api.Pauses, error){"pause": c.Pause, "resume": c.Resume} {
+		d.acts = nil
+		all, err := call(ctx, api.PauseRequest{What: "warming", Host: "a", By: "ada"})
+		if err != nil || len(all.Pauses) != 1 || all.Pauses[0].By != "ada" || d.acts[0] != what+" warming a ada" {
+			t.Errorf("%s: %+v %v %q", what, all, err, d.acts)
+		}
+	}
+	if all, err := c.Pauses(ctx); err != nil || len(all.Pauses) != 1 || all.Pauses[0].What != "watching" {
+		t.Errorf("pauses: %+v %v", all, err)
+	}
+	history, err := c.History(ctx, odd, 1)
+	if err != nil || len(history.Rollouts) != 1 || history.Rollouts[0].Hosts != nil || history.Acts[0].Verb != "hold" {
+		t.Errorf("history: %+v %v", history, err)
+	}
+	diff, err := c.Diff(ctx, odd, "", "sha256:22")
+	if err != nil || diff.A.Digest != string(d.pin(1).Digest()) || diff.B.Digest != string(d.pin(2).Digest()) {
+		t.Errorf("diff: %+v %v", diff, err)
+	}
+	_, err = c.Diff(ctx, odd, "33", "")
+	expectCode(t, err, problem.RolloutNotFound)
+}
+
+func TestAnActArrivesAsItWasMeant(t *testing.T) {
+	t.Parallel()
+	d := &domain{}
+	c, ctx := ours(t, d), t.Context()
+	if _, err := c.Approve(ctx, odd, api.ApproveRequest{Digest: "12", By: "ada"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Rollback(ctx, "jobs:v1", api.RollbackRequest{Digest: "34", By: "bob"}); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"approve " + odd + " 12 ada", "rollback jobs:v1 34 bob"}; !slices.Equal(d.acts, want) {
+		t.Errorf("got %q", d.acts)
+	}
+}
+
 func TestASubmitArrivesAsItWasMeant(t *testing.T) {
 	t.Parallel()
 	d := &domain{}
@@ -93,6 +150,23 @@ func TestTheServersProblemsArriveWhole(t *testing.T) {
 	expectCode(t, err, problem.InvalidRequest)
 	_, err = c.Check(ctx, "") // no name at all
 	expectCode(t, err, problem.InvalidRequest)
+}
+
+func TestEvents(t *testing.T) {
+	t.Parallel()
+	c := ours(t, &domain{lines: 3})
+	read := func(after int64, follow bool) (events []api.Event) {
+		if err := c.Events(t.Context(), after, follow, func(e api.Event) error { events = append(events, e); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		return events
+	}
+	if got := read(0, false); len(got) != 3 || got[0].Seq != 1 || got[2].Kind != "act" || got[2].State != "hold" {
+		t.Errorf("%+v", got)
+	}
+	if got := read(2, true); len(got) != 2 || got[0].Seq != 3 || got[1].Host != "a" {
+		t.Errorf("%+v", got)
+	}
 }
 
 func TestLogs(t *testing.T) {

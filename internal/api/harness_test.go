@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -47,7 +49,7 @@ func ours(t *testing.T, d *domain) *api.Client {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	s := server.New(server.Options{Images: d, Runs: d, Version: "test", Logger: slog.New(slog.DiscardHandler)})
+	s := server.New(server.Options{Images: d, Runs: d, Registry: d, Version: "test", Logger: slog.New(slog.DiscardHandler)})
 	go func() { ended <- s.Serve(ctx, l) }()
 	t.Cleanup(func() {
 		cancel()
@@ -66,7 +68,8 @@ type domain struct {
 	spec     runner.Spec // of the last submit
 	waitWarm time.Duration
 	hosts    []string // of the last warm request
-	lines    int      // of the run's log
+	lines    int      // of the run's log; as many events
+	acts     []string // that people did
 }
 
 func (d *domain) know(name string, code problem.Code) error {
@@ -82,8 +85,19 @@ func (d *domain) run() runner.Run {
 	return runner.Run{ID: odd, Spec: d.spec, Image: "jobs", State: runner.Failed, ExitCode: 3, Exited: true, Submitted: time.Unix(1, 0)}
 }
 
-func (d *domain) track() []warmer.TrackStatus {
-	return []warmer.TrackStatus{{Track: warmer.Track{ID: warmer.TrackID{Image: odd, Tag: "latest"}}}}
+func (d *domain) image() warmer.ImageStatus {
+	id := warmer.TrackID{Image: odd, Tag: "latest"}
+	current := warmer.RolloutStatus{Rollout: warmer.Rollout{ID: "1", Track: id, Pin: d.pin(1), Phase: warmer.Current}}
+	return warmer.ImageStatus{Entry: warmer.Entry{Image: odd, Tag: "latest"}, Tracks: []warmer.TrackStatus{{Track: warmer.Track{ID: id}, Current: &current}}}
+}
+
+// pin is digest n: its digit, 64 times.
+func (d *domain) pin(n int) registry.Pin {
+	repo, err := registry.ParseRepository("registry.test/jobs")
+	if err != nil {
+		panic(err)
+	}
+	return registry.NewPin(repo, registry.Digest("sha256:"+strings.Repeat(strconv.Itoa(n), 64)))
 }
 
 func (d *domain) Check(_ context.Context, image string) ([]warmer.Checked, error) {
@@ -95,12 +109,68 @@ func (d *domain) Rewarm(image string, hosts []string) (registry.Pin, error) {
 	return registry.Pin{}, d.know(image, problem.ImageNotManaged)
 }
 
-func (d *domain) Image(name string) ([]warmer.TrackStatus, error) {
-	return d.track(), d.know(name, problem.ImageNotManaged)
+func (d *domain) Image(name string) (warmer.ImageStatus, error) {
+	return d.image(), d.know(name, problem.ImageNotManaged)
 }
 
-func (d *domain) Tracks() []warmer.TrackStatus { return d.track() }
-func (d *domain) Hosts() []warmer.HostStatus   { return []warmer.HostStatus{{Name: "a"}} }
+func (d *domain) Images() []warmer.ImageStatus                                        { return []warmer.ImageStatus{d.image()} }
+func (d *domain) Hosts() []warmer.HostStatus                                          { return []warmer.HostStatus{{Name: "a"}} }
+
+func (d *domain) Approve(_ context.Context, name, digest, who string) (warmer.Rollout, error) {
+	d.acts = append(d.acts, strings.Join([]string{"approve", name, digest, who}, " "))
+	return d.image().Tracks[0].Current.Rollout, nil
+}
+
+func (d *domain) Rollback(_ context.Context, name, digest, who string) (warmer.Rollout, error) {
+	d.acts = append(d.acts, strings.Join([]string{"rollback", name, digest, who}, " "))
+	return d.image().Tracks[0].Current.Rollout, nil
+}
+
+func (d *domain) Hold(_ context.Context, image, who string) error {
+	d.acts = append(d.acts, strings.Join([]string{"hold", image, who}, " "))
+	return nil
+}
+
+func (d *domain) Unhold(_ context.Context, image, who string) error {
+	d.acts = append(d.acts, strings.Join([]string{"unhold", image, who}, " "))
+	return nil
+}
+
+func (d *domain) History(_ context.Context, image string, limit int) ([]warmer.Rollout, []warmer.Act, error) {
+	rollouts := []warmer.Rollout{
+		{ID: "1", Track: warmer.TrackID{Image: odd, Tag: "latest"}, Pin: d.pin(1), Phase: warmer.Current},
+		{ID: "0", Track: warmer.TrackID{Image: odd, Tag: "latest"}, Pin: d.pin(2), Phase: warmer.Superseded},
+	}
+	return rollouts[:min(limit, 2)], []warmer.Act{{ID: "1", Verb: warmer.Holding, Who: "ada"}}, d.know(image, problem.ImageNotManaged)
+}
+
+func (d *domain) Pause(_ context.Context, what warmer.Activity, host, who string) error {
+	d.acts = append(d.acts, strings.Join([]string{"pause", string(what), host, who}, " "))
+	return nil
+}
+
+func (d *domain) Resume(_ context.Context, what warmer.Activity, host, who string) error {
+	d.acts = append(d.acts, strings.Join([]string{"resume", string(what), host, who}, " "))
+	return nil
+}
+
+func (d *domain) Pauses() []warmer.Pause { return []warmer.Pause{{What: warmer.Watching, Who: "ada"}} }
+
+func (d *domain) Events(_ context.Context, after int64, follow bool, fn func(warmer.Event) error) error {
+	for n := after + 1; n <= int64(d.lines); n++ {
+		if err := fn(warmer.Event{Seq: n, Kind: warmer.PersonActed, State: "hold"}); err != nil {
+			return err
+		}
+	}
+	if follow {
+		return fn(warmer.Event{Seq: int64(d.lines) + 1, Kind: warmer.HostChanged, Host: "a"})
+	}
+	return nil
+}
+
+func (d *domain) Describe(_ context.Context, pin registry.Pin, _ registry.Platform) (registry.Image, error) {
+	return registry.Image{Pin: pin}, nil
+}
 
 func (d *domain) Submit(_ context.Context, spec runner.Spec, waitWarm time.Duration) (runner.Run, error) {
 	d.spec, d.waitWarm = spec, waitWarm

@@ -22,20 +22,25 @@ func (c *Client) Logs(ctx context.Context, id string, after int64, follow bool, 
 		return err
 	}
 	defer resp.Body.Close()
-	lines := bufio.NewReaderSize(resp.Body, 64<<10)
+	return readLines(ctx, c, resp.Body, fn)
+}
+
+// readLines passes a stream of JSON objects to fn, one line each.
+func readLines[T any](ctx context.Context, c *Client, body io.Reader, fn func(T) error) error {
+	lines := bufio.NewReaderSize(body, 64<<10)
 	for {
 		b, err := lines.ReadBytes('\n')
 		if errors.Is(err, io.EOF) && len(b) == 0 {
 			return nil
 		}
-		var l LogLine
+		var line T
 		if err == nil {
-			err = json.Unmarshal(b, &l)
+			err = json.Unmarshal(b, &line)
 		}
 		if err != nil {
 			return c.lost(ctx, err) // a last line without its end was cut off, too
 		}
-		if err := fn(l); err != nil {
+		if err := fn(line); err != nil {
 			return err
 		}
 	}

@@ -6,19 +6,16 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/prewarm/prewarm/config"
-	"github.com/prewarm/prewarm/internal/docker"
 	"github.com/prewarm/prewarm/internal/problem"
-	"github.com/prewarm/prewarm/internal/schedule"
 	"github.com/prewarm/prewarm/internal/server"
 	"github.com/prewarm/prewarm/internal/store"
 	"github.com/prewarm/prewarm/registry"
@@ -28,7 +25,9 @@ import (
 
 // Options is what an App is made of.
 type Options struct {
-	Config  *config.Config
+	Config *config.Config
+	// Load reads the configuration again; nil where it can't change.
+	Load    func() (*config.Config, error)
 	Version string
 	Logger  *slog.Logger
 }
@@ -36,18 +35,23 @@ type Options struct {
 // App is one running Prewarm. New makes it ready (state open, address taken),
 // Run works until its context ends and gives everything back.
 type App struct {
-	opts     Options
-	cleanup  []func() error // run in reverse
-	listener net.Listener
-	warmer   *warmer.Warmer
-	runner   *runner.Runner
-	server   *server.Server
+	opts       Options
+	cleanup    []func() error // run in reverse
+	listener   net.Listener
+	config     atomic.Pointer[config.Config] // in force
+	reload     chan struct{}                 // holds one token: "read the configuration again"
+	registries *registry.Client
+	engines    *engines
+	warmer     *warmer.Warmer
+	runner     *runner.Runner
+	server     *server.Server
 }
 
 // New opens the state and takes the address, so that what can be refused is
 // refused here. After an error nothing is left open.
 func New(ctx context.Context, o Options) (*App, error) {
-	a := &App{opts: o}
+	a := &App{opts: o, reload: make(chan struct{}, 1)}
+	a.config.Store(o.Config)
 	if err := a.build(ctx); err != nil {
 		return nil, errors.Join(err, a.close())
 	}
@@ -68,40 +72,32 @@ func (a *App) build(ctx context.Context) error {
 	}
 	a.onStop(func() error { return ignoreClosed(a.listener.Close()) })
 
-	registries := registry.New(registryOptions(c, a.opts.Version))
-	a.onStop(func() error { registries.Close(); return nil })
-	hosts, err := a.engines(c, state.Instance(), registries)
-	if err != nil {
+	a.registries = registry.New(registryOptions(c, a.opts.Version))
+	a.onStop(func() error { a.registries.Close(); return nil })
+	a.engines = newEngines(state.Instance(), a.registries, a.mirror, log)
+	a.onStop(func() error { a.engines.close(); return nil })
+	if err := a.engines.use(c.Hosts); err != nil {
 		return err
 	}
 	a.warmer = warmer.New(warmer.Options{
-		Tracks: tracks(c), Hosts: warmerHosts(c, hosts), Registry: registries, Store: state, Logger: log,
+		Setup: setup(c, a.engines), Registry: a.registries, Store: state, Verifier: verifier{}, Needs: a.needs, Logger: log,
 	})
 	a.runner = runner.New(runner.Options{
-		Hosts: runnerHosts(c, hosts), Images: a.warmer, Store: state, LogDir: filepath.Join(c.State.Path, "logs"), Logger: log,
+		Hosts: runnerHosts(c, a.engines), Images: a.warmer, Store: state, LogDir: filepath.Join(c.State.Path, "logs"), Logger: log,
 	})
-	a.server = server.New(server.Options{Images: a.warmer, Runs: a.runner, Version: a.opts.Version, Logger: log})
+	a.server = server.New(server.Options{
+		Images: a.warmer, Runs: a.runner, Registry: a.registries, Version: a.opts.Version, Logger: log,
+	})
 	if err := a.warmer.Load(ctx); err != nil {
 		return err
 	}
 	return a.runner.Recover(ctx)
 }
 
-// engines makes a client for each host. None is dialled yet.
-func (a *App) engines(c *config.Config, instance string, registries *registry.Client) (map[string]*docker.Host, error) {
-	hosts := make(map[string]*docker.Host, len(c.Hosts))
-	for _, h := range c.Hosts {
-		engine, err := docker.New(docker.Options{
-			Name: h.Name, Instance: instance, Endpoint: h.Endpoint, Insecure: h.Insecure,
-			Credentials: registries.Credentials, Logger: a.opts.Logger,
-		})
-		if err != nil {
-			return nil, fmt.Errorf("host %s: %w", h.Name, err)
-		}
-		a.onStop(func() error { engine.Close(); return nil })
-		hosts[h.Name] = engine
-	}
-	return hosts, nil
+// needs tells the warmer what runs wait for. The runner is made after it.
+func (a *App) needs() warmer.Needs {
+	pins, images := a.runner.Waiting()
+	return warmer.Needs{Pins: pins, Images: images}
 }
 
 // Addr is the address that the API listens on.
@@ -114,46 +110,11 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() error { return a.warmer.Run(ctx) })
 	group.Go(func() error { return a.runner.Run(ctx) })
 	group.Go(func() error { return a.server.Serve(ctx, a.listener) })
-	for _, image := range a.opts.Config.Images {
-		group.Go(func() error {
-			a.watch(ctx, image)
-			return nil
-		})
-	}
+	group.Go(func() error { a.keepWatching(ctx); return nil })
+	c := a.config.Load()
 	a.opts.Logger.Info("prewarm serves", "address", "http://"+a.Addr().String(), "version", a.opts.Version,
-		"hosts", len(a.opts.Config.Hosts), "images", len(a.opts.Config.Images), "state", a.opts.Config.State.Path)
+		"hosts", len(c.Hosts), "images", len(c.Images), "state", c.State.Path)
 	return errors.Join(group.Wait(), a.close())
-}
-
-// watchJitter spreads the looks at tags by a tenth of their interval.
-const watchJitter = 0.1
-
-// watch looks at an image's tags now and then by its schedule.
-func (a *App) watch(ctx context.Context, image config.Image) {
-	for wait := firstRetry; !a.look(ctx, image.Name) && ctx.Err() == nil; wait = min(2*wait, maxRetry) {
-		// The next firing may be a day away, and a digest has none at all.
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait):
-		}
-	}
-	schedule.Loop(ctx, image.Watch, watchJitter, func(ctx context.Context) { a.look(ctx, image.Name) })
-}
-
-// The first look at a tag is tried again until it succeeds once: after
-// firstRetry, then after twice as long, up to maxRetry.
-const (
-	firstRetry = time.Second
-	maxRetry   = 5 * time.Minute
-)
-
-// look tells whether an image's tags could be looked at.
-func (a *App) look(ctx context.Context, image string) bool {
-	_, err := a.warmer.Check(ctx, image)
-	if err != nil && ctx.Err() == nil {
-		a.opts.Logger.Warn("tag not looked at; what is current stays", "image", image, "error", err)
-	}
-	return err == nil
 }
 
 func (a *App) onStop(fn func() error) { a.cleanup = append(a.cleanup, fn) }

@@ -4,13 +4,13 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/prewarm/prewarm/config"
-	"github.com/prewarm/prewarm/internal/docker"
 	"github.com/prewarm/prewarm/internal/store"
 	"github.com/prewarm/prewarm/registry"
 	"github.com/prewarm/prewarm/runner"
@@ -36,43 +36,85 @@ func TestTranslate(t *testing.T) {
 	t.Parallel()
 	c := load(t, `
 registries:
-  - {name: "registry.example.com:5000", username: ci, password: s3cr3t, plain_http: true}
+  - {name: "registry.example.com:5000", username: ci, password: s3cr3t, plain_http: true, pulls: 4, mirror: "cache.internal:5000", rate: 7/s}
+limits: {pulls: 16, rate: 20/s}
 hosts:
   - {name: etl-1, endpoint: "unix:///run/1.sock", labels: {pool: etl}, limits: {pulls: 3, runs: 5}}
   - {name: web-1, endpoint: "unix:///run/2.sock", labels: {pool: web}}
   - {name: etl-2, endpoint: "unix:///run/3.sock", labels: {pool: etl}}
 images:
-  - {name: jobs, repository: registry.example.com:5000/etl/jobs, track: {tag: v1}, hosts: {pool: etl}}
+  - {name: jobs, repository: registry.example.com:5000/etl/jobs, track: {tag: v1}, hosts: {pool: etl}, retag: true, keep: 4, cooldown: 10m, approve: manual,
+     promote: {when: 80%, straggler: 5m}, verify: {command: [cosign, verify, '{{.Pin}}'], timeout: 30s}}
   - {name: frozen, repository: registry.example.com:5000/etl/jobs, track: {digest: "`+digest+`"}}
 `)
-	access := registry.Access{Name: "registry.example.com:5000", Username: "ci", Password: "s3cr3t", PlainHTTP: true}
-	if diff := cmp.Diff(registry.Options{Access: []registry.Access{access}, UserAgent: "prewarm/1.2"}, registryOptions(c, "1.2")); diff != "" {
+	access := registry.Access{Name: "registry.example.com:5000", Username: "ci", Password: "s3cr3t", PlainHTTP: true, Rate: 7}
+	if diff := cmp.Diff(registry.Options{Access: []registry.Access{access}, UserAgent: "prewarm/1.2", Rate: 20}, registryOptions(c, "1.2")); diff != "" {
 		t.Errorf("registries (-want +got):\n%s", diff)
 	}
 	repo, err := registry.ParseRepository("registry.example.com:5000/etl/jobs")
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []warmer.Track{
-		{ID: warmer.TrackID{Image: "jobs", Tag: "v1"}, Repository: repo, Hosts: []string{"etl-1", "etl-2"}},
-		{ID: warmer.TrackID{Image: "frozen"}, Repository: repo, Digest: digest, Hosts: []string{"etl-1", "web-1", "etl-2"}},
+	made := newEngines("test", registry.New(registry.Options{}), nil, slog.New(slog.DiscardHandler))
+	if err := made.use(c.Hosts); err != nil {
+		t.Fatal(err)
 	}
-	same := cmp.Comparer(func(a, b registry.Repository) bool { return a == b })
-	if diff := cmp.Diff(want, tracks(c), same); diff != "" {
-		t.Errorf("tracks (-want +got):\n%s", diff)
+	got := setup(c, made)
+	jobs, frozen := got.Entries[0], got.Entries[1]
+	if jobs.Image != "jobs" || jobs.Tag != "v1" || jobs.Digest != "" || jobs.Repository != repo || !slices.Equal(jobs.Hosts, []string{"etl-1", "etl-2"}) {
+		t.Errorf("an entry with a tag: %+v", jobs)
 	}
-	engines := map[string]*docker.Host{"etl-1": new(docker.Host), "web-1": new(docker.Host), "etl-2": new(docker.Host)}
-	warm, run := warmerHosts(c, engines), runnerHosts(c, engines)
-	if len(warm) != 3 || warm[0].Name != "etl-1" || warm[0].Pulls != 3 || warm[1].Pulls != c.Hosts[1].Limits.Pulls {
-		t.Errorf("hosts to warm: %+v", warm)
+	wantPolicy := warmer.Policy{
+		Promote:  warmer.Promotion{Percent: 80, Straggler: 5 * time.Minute},
+		Cooldown: 10 * time.Minute, Approve: true, Retag: true, Keep: 4,
+		Verify: &warmer.Verification{Command: []string{"cosign", "verify", "{{.Pin}}"}, Timeout: 30 * time.Second},
+	}
+	if diff := cmp.Diff(wantPolicy, jobs.Policy); diff != "" {
+		t.Errorf("policy (-want +got):\n%s", diff)
+	}
+	if frozen.Tag != "" || frozen.Digest != digest || !slices.Equal(frozen.Hosts, []string{"etl-1", "web-1", "etl-2"}) || frozen.Policy.Promote.Percent != warmer.All {
+		t.Errorf("an entry with a digest: %+v", frozen)
+	}
+	if rules := got.Registries["registry.example.com:5000"]; rules != (warmer.RegistryRules{Pulls: 4, Seed: true}) || got.Pulls != 16 {
+		t.Errorf("limits: %+v, %d", rules, got.Pulls)
+	}
+	run := runnerHosts(c, made)
+	if len(got.Hosts) != 3 || got.Hosts[0].Name != "etl-1" || got.Hosts[0].Pulls != 3 || got.Hosts[1].Pulls != c.Hosts[1].Limits.Pulls {
+		t.Errorf("hosts to warm: %+v", got.Hosts)
 	}
 	if len(run) != 3 || run[0].Name != "etl-1" || run[0].Slots != 5 || run[2].Slots != c.Hosts[2].Limits.Runs {
 		t.Errorf("hosts to run on: %+v", run)
 	}
-	for i := range c.Hosts {
-		if warm[i].Host != warmer.Host(engines[warm[i].Name]) || run[i].Engine != runner.Engine(engines[run[i].Name]) {
-			t.Errorf("%s has the engine of another host", warm[i].Name)
+	for i, h := range got.Hosts {
+		if h.Host != warmer.Host(made.byName[h.Name].Host) || run[i].Engine != runner.Engine(made.byName[run[i].Name].Host) {
+			t.Errorf("%s has the engine of another host", h.Name)
 		}
+	}
+}
+
+// A reload keeps the client of a host whose entry reaches the same engine.
+func TestEnginesSurviveAReload(t *testing.T) {
+	t.Parallel()
+	host := func(name, socket string, runs int) config.Host {
+		return config.Host{Name: name, Endpoint: "unix://" + socket, Limits: config.Limits{Pulls: 1, Runs: runs}}
+	}
+	e := newEngines("test", registry.New(registry.Options{}), nil, slog.New(slog.DiscardHandler))
+	defer e.close()
+	if err := e.use([]config.Host{host("a", "/run/a.sock", 1), host("b", "/run/b.sock", 1), host("c", "/run/c.sock", 1)}); err != nil {
+		t.Fatal(err)
+	}
+	before := e.byName
+	if err := e.use([]config.Host{host("a", "/run/a.sock", 8), host("b", "/run/other.sock", 1)}); err != nil {
+		t.Fatal(err)
+	}
+	if e.byName["a"].Host != before["a"].Host {
+		t.Error("a lost its client")
+	}
+	if e.byName["b"].Host == before["b"].Host || len(e.byName) != 2 || len(e.retired) != 2 {
+		t.Errorf("%d hosts, %d retired", len(e.byName), len(e.retired))
+	}
+	if err := e.use([]config.Host{host("a", "/run/a.sock", 8), {Name: "bad", Endpoint: "tcp://10.0.0.1:2375"}}); err == nil || len(e.byName) != 2 {
+		t.Errorf("an engine that is refused changed what was there: %v", err)
 	}
 }
 

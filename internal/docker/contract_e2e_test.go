@@ -4,15 +4,19 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/client"
 
 	"github.com/prewarm/prewarm/internal/docker/dockertest"
 	"github.com/prewarm/prewarm/registry"
@@ -23,6 +27,7 @@ import (
 type rig struct {
 	fleet                           *fleet.Fleet
 	good, second, elsewhere, absent registry.Pin
+	mirror                          registry.Repository // has good, and nothing else
 }
 
 var shared rig
@@ -31,7 +36,7 @@ func TestMain(m *testing.M) { os.Exit(withRig(m)) }
 
 func withRig(m *testing.M) int {
 	ctx := context.Background()
-	f, err := fleet.Up(ctx, fleet.Options{Hosts: 1, Log: os.Stderr})
+	f, err := fleet.Up(ctx, fleet.Options{Log: os.Stderr, Each: []fleet.HostOptions{{TLS: fleet.MutualTLS, SSH: true}, {TLS: fleet.ServerTLS}, {}}})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -70,23 +75,100 @@ func (r *rig) push(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	digest, err := r.fleet.Registry.Push(ctx, "mirror/etl/program:v1", fleet.Image{Version: "v1", Random: layers})
+	if err != nil {
+		return err
+	}
+	if digest != string(r.good.Digest()) {
+		return fmt.Errorf("the mirror has %s, the origin %s", digest, r.good.Digest())
+	}
+	if r.mirror, err = registry.ParseRepository(r.fleet.Registry.Addr + "/mirror/etl/program"); err != nil {
+		return err
+	}
 	r.absent = registry.NewPin(r.good.Repository(), registry.Digest("sha256:"+strings.Repeat("0", 64)))
 	return nil
+}
+
+// options reach a rig's host by its socket.
+func options(endpoint string) Options {
+	return Options{Name: "etl-1", Instance: "contract", Endpoint: endpoint, Logger: slog.New(slog.DiscardHandler)}
+}
+
+// newHost makes a Host.
+func newHost(t *testing.T, o Options) *Host {
+	t.Helper()
+	h, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(h.Close)
+	return h
 }
 
 // host makes a Host of the rig's engine, and clears that engine.
 func (r *rig) host(t *testing.T, endpoint string) *Host {
 	t.Helper()
-	h, err := New(Options{
-		Name: "etl-1", Instance: "contract", Endpoint: endpoint, Insecure: true,
-		Logger: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(h.Close)
+	h := newHost(t, options(endpoint))
 	clearEngine(t, h)
 	return h
+}
+
+// subject is a cleared engine as the contract wants it.
+func (r *rig) subject(t *testing.T, o Options) dockertest.Subject {
+	t.Helper()
+	h := newHost(t, o)
+	clearEngine(t, h)
+	return dockertest.Subject{
+		Engine: h, Good: r.good, Second: r.second, Elsewhere: r.elsewhere, Missing: r.absent,
+		Mirror: r.mirror, Others: others{engineAPI(t, h)},
+		Mirrored: func() dockertest.Engine {
+			o.Mirror = func(repo registry.Repository) (registry.Repository, bool) {
+				return r.mirror, repo == r.good.Repository()
+			}
+			return newHost(t, o)
+		},
+	}
+}
+
+// others do to an engine what other people do to it.
+type others struct{ api *client.Client }
+
+func (o others) Pull(ctx context.Context, pin registry.Pin) error {
+	body, err := o.api.ImagePull(ctx, pin.String(), image.PullOptions{})
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, body)
+	return errors.Join(err, body.Close())
+}
+
+func (o others) Tag(ctx context.Context, pin registry.Pin, tag string) error {
+	return o.api.ImageTag(ctx, pin.String(), tagged(pin, tag))
+}
+
+func (o others) Untag(ctx context.Context, ref registry.Ref) error {
+	_, err := o.api.ImageRemove(ctx, ref.String(), image.RemoveOptions{PruneChildren: true})
+	return err
+}
+
+func (o others) Prune(ctx context.Context) error {
+	_, err := o.api.ImagesPrune(ctx, filters.NewArgs(filters.Arg("dangling", "true")))
+	return err
+}
+
+func (o others) Names(ctx context.Context) ([]string, error) {
+	list, err := o.api.ImageList(ctx, image.ListOptions{})
+	if err != nil {
+		return nil, err
+	}
+	var all []string
+	for _, img := range list {
+		all = append(all, img.RepoDigests...)
+		all = append(all, img.RepoTags...)
+	}
+	all = slices.DeleteFunc(all, func(s string) bool { return strings.HasPrefix(s, "<none>") })
+	slices.Sort(all)
+	return slices.Compact(all), nil // the containerd store lists digests as tags, too
 }
 
 // clearEngine removes all containers and images, as no Host ever would.
@@ -115,40 +197,8 @@ func clearEngine(t *testing.T, h *Host) {
 
 func TestEngineContract(t *testing.T) {
 	dockertest.Contract(t, func(t *testing.T) dockertest.Subject {
-		return dockertest.Subject{
-			Engine: shared.host(t, shared.fleet.Hosts[0].Socket),
-			Good:   shared.good, Second: shared.second, Elsewhere: shared.elsewhere, Missing: shared.absent,
-		}
+		return shared.subject(t, options(shared.fleet.Hosts[0].Socket))
 	})
-}
-
-// TestKeepTagHolds does to an engine what other people do to it.
-func TestKeepTagHolds(t *testing.T) {
-	h := shared.host(t, shared.fleet.Hosts[0].Socket)
-	api := engineAPI(t, h)
-	pin, latest := shared.good, shared.good.Repository().String()+":latest"
-	kept, err := h.Keep(t.Context(), pin, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := api.ImageTag(t.Context(), pin.String(), latest); err != nil {
-		t.Fatal(err)
-	}
-	stillKept := func(after string) {
-		t.Helper()
-		got, ok, err := h.Inspect(t.Context(), pin)
-		if err != nil || !ok || got != kept {
-			t.Errorf("after %s: Inspect = %+v, %v, %v; want %+v", after, got, ok, err, kept)
-		}
-	}
-	if _, err := api.ImageRemove(t.Context(), latest, image.RemoveOptions{PruneChildren: true}); err != nil {
-		t.Fatal(err)
-	}
-	stillKept("docker rmi repo:latest")
-	if _, err := api.ImagesPrune(t.Context(), filters.NewArgs(filters.Arg("dangling", "true"))); err != nil {
-		t.Fatal(err)
-	}
-	stillKept("docker image prune")
 }
 
 // TestKeepRepairsTheTag: a removed keep-tag is set again without a pull.
@@ -162,7 +212,7 @@ func TestKeepRepairsTheTag(t *testing.T) {
 	if err := api.ImageTag(t.Context(), pin.String(), pin.Repository().String()+":other"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := api.ImageRemove(t.Context(), keepTag(pin), image.RemoveOptions{}); err != nil {
+	if _, err := api.ImageRemove(t.Context(), tagged(pin, keepTag(pin)), image.RemoveOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if got, ok, err := h.Inspect(t.Context(), pin); err != nil || !ok || got.Kept {

@@ -178,7 +178,9 @@ func TestWarmStartIsShort(t *testing.T) {
 	if err := h.Start(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
-	if n := e.count("") - before; n != 3 {
+	// The engine's life is read while it starts the container, and nobody waits
+	// for that.
+	if n := e.count("") - e.count("GET /networks/") - before; n != 3 {
 		t.Errorf("create and start took %d calls, want 3: %q", n, e.seen)
 	}
 }

@@ -14,6 +14,10 @@
 //     the next call then negotiates anew with whatever engine is there; an
 //     answer that is an error is any other code.
 //
+// An engine is reached by a unix socket, by tcp, plain or with TLS, or through
+// sshd to a socket on its machine; whichever it is, plain HTTP is spoken over
+// what the dialer opened. testdata/calls.txt lists every call that is made.
+//
 // Images are pulled by digest and run by digest, never by tag. The tag that
 // this package does set, the keep-tag, only keeps a pulled digest from being
 // pruned by others.

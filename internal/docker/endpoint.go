@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/prewarm/prewarm/internal/problem"
@@ -30,15 +31,27 @@ const (
 
 // endpoint is where an engine listens.
 type endpoint struct {
-	network string // unix or tcp, as net.Dial says it
+	network string // unix, tcp or ssh
 	address string // a path, or host:port
+	user    string // ssh: who signs in
+	socket  string // ssh: the engine's socket on that machine
 }
 
-func (e endpoint) String() string { return e.network + "://" + e.address }
+func (e endpoint) String() string {
+	if e.network == "ssh" {
+		return "ssh://" + e.user + "@" + e.address + e.socket
+	}
+	return e.network + "://" + e.address
+}
 
-// parseEndpoint reads unix:///path or tcp://host:port. Plain tcp is refused
-// unless it is asked for: whoever reaches such a port is root on the host.
-func parseEndpoint(s string, insecure bool) (endpoint, error) {
+const (
+	defaultSocket  = "/var/run/docker.sock"
+	defaultSSHPort = "22"
+)
+
+// parseEndpoint reads unix:///path, tcp://host:port or
+// ssh://user@host[:port][/path].
+func parseEndpoint(s string) (endpoint, error) {
 	u, err := url.Parse(s)
 	if err != nil {
 		return endpoint{}, badEndpoint(s, "it is not a URL", "write unix:///var/run/docker.sock")
@@ -48,46 +61,78 @@ func parseEndpoint(s string, insecure bool) (endpoint, error) {
 		if u.Host != "" || !filepath.IsAbs(u.Path) {
 			return endpoint{}, badEndpoint(s, "a unix endpoint takes an absolute path", "write unix:///var/run/docker.sock")
 		}
-		return endpoint{"unix", u.Path}, nil
+		return endpoint{network: "unix", address: u.Path}, nil
 	case "tcp":
 		if u.Hostname() == "" || u.Port() == "" || (u.Path != "" && u.Path != "/") {
 			return endpoint{}, badEndpoint(s, "a tcp endpoint takes a host and a port", "write tcp://10.0.0.11:2375")
 		}
-		if !insecure {
-			return endpoint{}, badEndpoint(s, "plain tcp gives root on the host to anyone who reaches the port",
-				"set insecure: true on the host if its network is trusted")
-		}
-		return endpoint{"tcp", u.Host}, nil
+		return endpoint{network: "tcp", address: u.Host}, nil
+	case "ssh":
+		return sshEndpoint(s, u)
 	}
-	return endpoint{}, badEndpoint(s, fmt.Sprintf("no engine is reached by scheme %q", u.Scheme), "use unix:// or tcp://")
+	return endpoint{}, badEndpoint(s, fmt.Sprintf("no engine is reached by scheme %q", u.Scheme), "use unix://, tcp:// or ssh://")
+}
+
+// sshEndpoint reads the parts of an ssh URL. A password in it is refused: it
+// would stand in the configuration and in every message.
+func sshEndpoint(s string, u *url.URL) (endpoint, error) {
+	const example = "write ssh://prewarm@etl-1, or ssh://prewarm@etl-1:22/var/run/docker.sock"
+	_, password := u.User.Password()
+	switch {
+	case password:
+		return endpoint{}, badEndpoint(u.Redacted(), "an ssh endpoint takes no password", "give a key file, or an agent")
+	case u.Hostname() == "" || u.User.Username() == "":
+		return endpoint{}, badEndpoint(s, "an ssh endpoint takes a user and a host", example)
+	case u.RawQuery != "" || u.Fragment != "":
+		return endpoint{}, badEndpoint(s, "an ssh endpoint ends with the path of the engine's socket", example)
+	}
+	e := endpoint{network: "ssh", user: u.User.Username(), socket: u.Path}
+	port := u.Port()
+	if port == "" {
+		port = defaultSSHPort
+	}
+	e.address = net.JoinHostPort(u.Hostname(), port)
+	if strings.Trim(e.socket, "/") == "" {
+		e.socket = defaultSocket
+	}
+	return e, nil
 }
 
 func badEndpoint(s, why, mend string) error {
 	return problem.New(problem.InvalidConfig, fmt.Sprintf("endpoint %q: %s", s, why), mend)
 }
 
-// dial opens a connection to the endpoint, whatever address it is asked for:
-// the Docker client makes up names for unix sockets.
-func (e endpoint) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+// A dialer opens a connection on which the engine's API is spoken.
+type dialer func(ctx context.Context) (net.Conn, error)
+
+// dial opens a bare connection.
+func dial(ctx context.Context, network, address string) (net.Conn, error) {
 	d := net.Dialer{
 		Timeout: dialTimeout,
 		KeepAliveConfig: net.KeepAliveConfig{
 			Enable: true, Idle: keepAliveIdle, Interval: keepAliveInterval, Count: keepAliveCount,
 		},
 	}
-	conn, err := d.DialContext(ctx, e.network, e.address)
-	if err != nil {
-		return nil, &dialError{err}
-	}
-	return conn, nil
+	return d.DialContext(ctx, network, address)
 }
 
+// dial reaches a unix socket or a plain port.
+func (e endpoint) dial(ctx context.Context) (net.Conn, error) { return dial(ctx, e.network, e.address) }
+
 // transport is built by hand: a client made from the environment would obey
-// HTTP_PROXY and DOCKER_CERT_PATH, which belong to other programs.
-func (e endpoint) transport() *http.Transport {
+// HTTP_PROXY and DOCKER_CERT_PATH, which belong to other programs. It speaks
+// plain HTTP over whatever the dialer opens, be that TLS or a stream of an ssh
+// connection, and dials the endpoint whatever address it is asked for.
+func transport(open dialer) *http.Transport {
 	return &http.Transport{
-		Proxy:               nil,
-		DialContext:         e.dial,
+		Proxy: nil,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			conn, err := open(ctx)
+			if err != nil {
+				return nil, &dialError{err}
+			}
+			return conn, nil
+		},
 		DisableCompression:  true,
 		MaxIdleConnsPerHost: idlePerHost,
 		IdleConnTimeout:     idleTimeout,

@@ -65,6 +65,9 @@ func (e *engine) start() {
 func (e *engine) stop() { _ = e.server.Close() }
 
 func (e *engine) serve(w http.ResponseWriter, r *http.Request) {
+	if !listed(r) {
+		e.t.Errorf("%s %s is not in testdata/calls.txt", r.Method, r.URL.Path)
+	}
 	r.URL.Path = versionPrefix.ReplaceAllString(r.URL.Path, "")
 	r.URL.RawPath = ""
 	e.mu.Lock()

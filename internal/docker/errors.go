@@ -29,6 +29,11 @@ func (h *Host) explain(ctx context.Context, s *session, what string, err error) 
 	case unanswered(err):
 		h.drop(s)
 		return h.unreachable(what, err)
+	case strings.Contains(strings.ToLower(err.Error()), saysTLS):
+		return h.unreachable(what, &obstacle{
+			why: "what listens at %s speaks TLS", cause: nil,
+			mend: "give tls on the host (ca, cert, key) in place of insecure: true",
+		})
 	}
 	return problem.Wrap(problem.EngineAPI, &answer{err}, what+" on host "+h.name, "")
 }
@@ -52,22 +57,29 @@ func (a *answer) Unwrap() error { return a.err }
 // error. A body that broke off counts as no answer.
 func unanswered(err error) bool {
 	var n net.Error
-	return client.IsErrConnectionFailed(err) || errors.As(err, &n) ||
+	var d *dialError
+	return client.IsErrConnectionFailed(err) || errors.As(err, &n) || errors.As(err, &d) ||
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // unreachable says that nobody answered at the endpoint, why, and what to do,
 // told apart as far as the operating system tells it.
 func (h *Host) unreachable(what string, err error) error {
-	why, mend := h.diagnose(err)
-	message := fmt.Sprintf("%s on host %s: %s", what, h.name, fmt.Sprintf(why, h.endpoint))
-	return problem.Wrap(problem.HostUnreachable, cause(err), message, mend)
+	why, mend := diagnose(err)
+	if strings.Contains(why, "%s") {
+		why = strings.ReplaceAll(why, "%s", h.endpoint.String())
+	}
+	return problem.Wrap(problem.HostUnreachable, cause(err), fmt.Sprintf("%s on host %s: %s", what, h.name, why), mend)
 }
 
-func (h *Host) diagnose(err error) (why, mend string) {
+// diagnose says why nobody answered and what to do; %s stands for the endpoint.
+func diagnose(err error) (why, mend string) {
+	var known *obstacle
 	var dns *net.DNSError
 	var n net.Error
 	switch {
+	case errors.As(err, &known):
+		return known.why, known.mend
 	case errors.Is(err, fs.ErrPermission):
 		return "no permission for %s", "run prewarm as root or as a member of the group that owns the socket (docker, usually)"
 	case errors.Is(err, fs.ErrNotExist):
@@ -79,12 +91,28 @@ func (h *Host) diagnose(err error) (why, mend string) {
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &n) && n.Timeout():
 		return "no answer in time from %s", "check that the machine is up, that no firewall drops the port, and how loaded the engine is"
 	}
+	if why, mend, ok := diagnoseTLS(err); ok {
+		return why, mend
+	}
 	return "the connection to %s broke", "check that the engine was not stopped or restarted"
 }
+
+// obstacle is a failure on the way to the engine that knows its own mend.
+type obstacle struct {
+	why, mend string // %s in why stands for the endpoint
+	cause     error  // nil where why says it all
+}
+
+func (f *obstacle) Error() string { return f.why }
+func (f *obstacle) Unwrap() error { return f.cause }
 
 // cause is the innermost error worth reading: the client wraps it in the
 // request's URL, which tells an operator nothing.
 func cause(err error) error {
+	var f *obstacle
+	if errors.As(err, &f) {
+		return f.cause
+	}
 	var d *dialError
 	if errors.As(err, &d) {
 		return d.cause

@@ -45,7 +45,6 @@ func TestUnreachableTellsWhy(t *testing.T) {
 
 func TestDiagnose(t *testing.T) {
 	t.Parallel()
-	h := &Host{}
 	dial := func(err error) error {
 		return &dialError{&net.OpError{Op: "dial", Net: "unix", Err: os.NewSyscallError("connect", err)}}
 	}
@@ -61,7 +60,7 @@ func TestDiagnose(t *testing.T) {
 		{&dialError{&net.DNSError{Name: "etl-1", IsNotFound: true}}, "the name in %s can't be resolved"},
 		{syscall.ECONNRESET, "the connection to %s broke"},
 	} {
-		if got, mend := h.diagnose(c.err); got != c.want || mend == "" {
+		if got, mend := diagnose(c.err); got != c.want || mend == "" {
 			t.Errorf("diagnose(%v) = %q, %q; want %q and a mend", c.err, got, mend, c.want)
 		}
 	}

@@ -2,6 +2,8 @@ package docker
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/filters"
@@ -26,6 +28,7 @@ const (
 type sight struct {
 	warmer.Copy
 	verdict verdict
+	layers  int
 }
 
 // Inspect tells whether the engine holds pin, verified.
@@ -78,7 +81,16 @@ func judge(pin registry.Pin, known facts, img image.InspectResponse) sight {
 	case !known.platform.Runs(made):
 		return sight{verdict: alien, Copy: warmer.Copy{Platform: made}}
 	}
-	return sight{verdict: held, Copy: warmer.Copy{ID: img.ID, Platform: made, Kept: names(img.RepoTags, keepTag(pin))}}
+	c := warmer.Copy{ID: img.ID, Platform: made}
+	for _, tag := range tagsOf(img.RepoTags, pin.Repository()) {
+		switch {
+		case tag == keepTag(pin):
+			c.Kept = true
+		case !strings.HasPrefix(tag, ownTags):
+			c.Tags = append(c.Tags, tag)
+		}
+	}
+	return sight{verdict: held, Copy: c, layers: len(img.RootFS.Layers)}
 }
 
 // vouches tells whether the engine lists pin among the digests of an image. The
@@ -92,23 +104,29 @@ func vouches(repoDigests []string, pin registry.Pin) bool {
 	return false
 }
 
-// names tells whether ref is among the tags of an image. The containerd store
+// tagsOf gives an image's tags in one repository, sorted. The containerd store
 // lists digests among them, which no ref parses from.
-func names(repoTags []string, ref string) bool {
+func tagsOf(repoTags []string, repo registry.Repository) []string {
+	var tags []string
 	for _, s := range repoTags {
-		if got, err := registry.ParseRef(s); err == nil && got.String() == ref {
-			return true
+		if ref, err := registry.ParseRef(s); err == nil && ref.Repository() == repo {
+			tags = append(tags, ref.Tag())
 		}
 	}
-	return false
+	slices.Sort(tags)
+	return tags
 }
 
-// keepTag is the full name of the tag that keeps pin on an engine. It stands in
-// the pin's own repository: with a keep-tag elsewhere, docker rmi of the
-// repository's last tag takes repo@digest along, content kept and pin gone.
-func keepTag(pin registry.Pin) string {
-	return pin.Repository().String() + ":prewarm-" + pin.Digest().Hex()
-}
+// ownTags is how every tag begins that we set for ourselves.
+const ownTags = "prewarm-"
+
+// keepTag is the tag that keeps pin on an engine. It stands in the pin's own
+// repository: with a keep-tag elsewhere, docker rmi of the repository's last
+// tag takes repo@digest along, content kept and pin gone.
+func keepTag(pin registry.Pin) string { return ownTags + pin.Digest().Hex() }
+
+// tagged is the full name of a tag in the repository of a pin.
+func tagged(pin registry.Pin, tag string) string { return pin.Repository().String() + ":" + tag }
 
 // unpacked is the size of the image's files. The classic store says it at once;
 // the containerd store's inspect gives the packed size only, and its list packed

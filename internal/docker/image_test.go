@@ -3,6 +3,7 @@ package docker
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/docker/docker/api/types/image"
@@ -28,21 +29,25 @@ func TestJudge(t *testing.T) {
 		img   image.InspectResponse
 		want  verdict
 		kept  bool
+		tags  []string
 	}{
-		{"classic", jobs, classic, img(config1, jobs.String()), held, false},
-		{"kept", jobs, classic, img(config1, jobs.String(), "reg.test/etl/jobs:latest", tag), held, true},
-		{"kept elsewhere only", jobs, classic, img(config1, jobs.String(), "prewarm.local/x:prewarm-"+jobs.Digest().Hex()), held, false},
-		{"hub's short names", hub, classic, img(config1, "node@"+digestA, "node:prewarm-"+hub.Digest().Hex()), held, true},
-		{"another digest", jobs, classic, img(config1, "reg.test/etl/jobs@"+digestB), unproven, false},
-		{"another repository", jobs, classic, img(config1, "reg.test/etl/other@"+digestA), unproven, false},
-		{"loaded, no digest", jobs, classic, image.InspectResponse{ID: config1, Os: "linux", Architecture: "amd64"}, unproven, false},
-		{"another platform", jobs, classic, arm, alien, false},
-		{"containerd", jobs, containerd, img(digestA, jobs.String(), jobs.String(), tag), held, true},
-		{"containerd, another id", jobs, containerd, img(digestB, jobs.String()), unproven, false},
+		{"classic", jobs, classic, img(config1, jobs.String()), held, false, nil},
+		{"kept", jobs, classic, img(config1, jobs.String(), "reg.test/etl/jobs:latest", "reg.test/etl/other:v1", tag), held, true, []string{"latest"}},
+		{"kept elsewhere only", jobs, classic, img(config1, jobs.String(), "prewarm.local/x:prewarm-"+jobs.Digest().Hex()), held, false, nil},
+		{"hub's short names", hub, classic, img(config1, "node@"+digestA, "node:prewarm-"+hub.Digest().Hex(), "node:22", "node:20"), held, true, []string{"20", "22"}},
+		{"another digest", jobs, classic, img(config1, "reg.test/etl/jobs@"+digestB), unproven, false, nil},
+		{"another repository", jobs, classic, img(config1, "reg.test/etl/other@"+digestA), unproven, false, nil},
+		{"loaded, no digest", jobs, classic, image.InspectResponse{ID: config1, Os: "linux", Architecture: "amd64"}, unproven, false, nil},
+		{"another platform", jobs, classic, arm, alien, false, nil},
+		{"containerd", jobs, containerd, img(digestA, jobs.String(), jobs.String(), tag), held, true, nil},
+		{"containerd, another id", jobs, containerd, img(digestB, jobs.String()), unproven, false, nil},
 	} {
 		got := judge(c.pin, facts{platform: amd64, store: c.store}, c.img)
 		if got.verdict != c.want || got.Kept != c.kept {
 			t.Errorf("%s: got verdict %d, kept %v; want %d, %v", c.name, got.verdict, got.Kept, c.want, c.kept)
+		}
+		if !slices.Equal(got.Tags, c.tags) {
+			t.Errorf("%s: got tags %q, want %q", c.name, got.Tags, c.tags)
 		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -32,39 +34,73 @@ func (h *Host) Keep(ctx context.Context, pin registry.Pin, progress func(warmer.
 		return warmer.Copy{}, err
 	}
 	if seen.verdict != held {
-		if err := h.pull(ctx, pin, progress); err != nil {
+		sum := tally{report: progress}
+		if err := h.fetch(ctx, pin, &sum); err != nil {
 			return warmer.Copy{}, err
 		}
 		if seen, err = h.proven(ctx, pin); err != nil {
 			return warmer.Copy{}, err
 		}
+		sum.finish(seen.layers)
 	}
 	if seen.Kept {
 		return seen.Copy, nil
 	}
-	return h.tag(ctx, pin)
+	// Before the keep-tag: a pin that is kept is not looked at again, and what
+	// was left of the mirror would stay for good.
+	h.dropMirrored(ctx, pin)
+	return h.keep(ctx, pin)
 }
 
-// tag sets the keep-tag, and believes it only when the engine shows it.
-func (h *Host) tag(ctx context.Context, pin registry.Pin) (warmer.Copy, error) {
+// keep sets the keep-tag, and believes it only when the engine shows it.
+func (h *Host) keep(ctx context.Context, pin registry.Pin) (warmer.Copy, error) {
 	what := "set the keep-tag of image " + pin.String()
-	err := h.call(ctx, inspectLimit, what, func(ctx context.Context, s *session) error {
-		return s.api.ImageTag(ctx, pin.String(), keepTag(pin))
-	})
-	if errdefs.IsNotFound(err) {
-		return warmer.Copy{}, h.imageLost(what, err)
+	seen, err := h.tag(ctx, pin, keepTag(pin), what)
+	if err == nil && !seen.Kept {
+		err = h.imageLost(what, errRemovedAtOnce)
 	}
 	if err != nil {
 		return warmer.Copy{}, err
-	}
-	seen, err := h.proven(ctx, pin)
-	if err != nil {
-		return warmer.Copy{}, err
-	}
-	if !seen.Kept {
-		return warmer.Copy{}, h.imageLost(what, errors.New("the tag was removed at once"))
 	}
 	return seen.Copy, nil
+}
+
+// Publish lets a tag of the pin's repository mean pin on this engine, whatever
+// it meant before, and believes it only when the engine shows it. What the tag
+// meant before keeps its keep-tag and its digest.
+//
+// It ends with problem.ImageLost for an image that is not there (any more),
+// InvalidRequest for a tag that no image can be published under,
+// HostUnreachable or EngineAPI.
+func (h *Host) Publish(ctx context.Context, pin registry.Pin, tag string) error {
+	what := fmt.Sprintf("publish image %s as %q", pin, tag)
+	if _, err := registry.NewRef(pin.Repository(), tag); err != nil {
+		return problem.Wrap(problem.InvalidRequest, err, what+" on host "+h.name, "correct the tag")
+	}
+	if strings.HasPrefix(tag, ownTags) {
+		return problem.New(problem.InvalidRequest, what+" on host "+h.name+": tags that begin with "+ownTags+" are prewarm's own", "take another tag")
+	}
+	seen, err := h.tag(ctx, pin, tag, what)
+	if err == nil && !slices.Contains(seen.Tags, tag) {
+		err = h.imageLost(what, errRemovedAtOnce)
+	}
+	return err
+}
+
+var errRemovedAtOnce = errors.New("the tag was removed at once")
+
+// tag lets a tag of the pin's repository mean pin, and looks at it again.
+func (h *Host) tag(ctx context.Context, pin registry.Pin, tag, what string) (sight, error) {
+	err := h.call(ctx, inspectLimit, what, func(ctx context.Context, s *session) error {
+		return s.api.ImageTag(ctx, pin.String(), tagged(pin, tag))
+	})
+	if errdefs.IsNotFound(err) {
+		return sight{}, h.imageLost(what, err)
+	}
+	if err != nil {
+		return sight{}, err
+	}
+	return h.proven(ctx, pin)
 }
 
 // proven looks at a pin that must be there now.
@@ -114,9 +150,7 @@ func (h *Host) pull(ctx context.Context, pin registry.Pin, progress func(warmer.
 		defer func() { _ = stream.Close() }() // nothing is read from it any more
 		err = followPull(stream, func(p warmer.Progress) {
 			stall.Reset(h.stall)
-			if progress != nil {
-				progress(p)
-			}
+			progress(p)
 		})
 	}
 	if err != nil && errors.Is(context.Cause(pulling), errStalled) && ctx.Err() == nil {

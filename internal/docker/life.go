@@ -23,3 +23,41 @@ func (h *Host) life(ctx context.Context) string {
 	}
 	return id
 }
+
+// lifeMark is the engine's life in which a container was started.
+type lifeMark struct {
+	read chan struct{} // closed when id is there
+	id   string
+}
+
+// markLife reads the engine's life beside a start, which it must not delay. An
+// engine that is restarted before the start has been answered breaks that call,
+// so what is read is the life of a start that went well.
+func (h *Host) markLife(ctx context.Context, container string) {
+	m := &lifeMark{read: make(chan struct{})}
+	h.mu.Lock()
+	h.lives[container] = m
+	h.mu.Unlock()
+	go func() {
+		defer close(m.read)
+		m.id = h.life(context.WithoutCancel(ctx))
+	}()
+}
+
+// lifeOf gives the life in which a container was started; for one that was
+// started before we were, or whose life could not be read, the present one.
+func (h *Host) lifeOf(ctx context.Context, container string) string {
+	h.mu.Lock()
+	m := h.lives[container]
+	h.mu.Unlock()
+	if m != nil {
+		select {
+		case <-m.read:
+			if m.id != "" {
+				return m.id
+			}
+		case <-ctx.Done():
+		}
+	}
+	return h.life(ctx)
+}

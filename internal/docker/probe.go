@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"strings"
+	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/system"
@@ -23,11 +24,7 @@ const (
 // Probe asks who answers, negotiates anew, and leaves our marker on an engine
 // that has none.
 func (h *Host) Probe(ctx context.Context) (warmer.Engine, error) {
-	s, err := h.reconnect(ctx)
-	if err != nil {
-		return warmer.Engine{}, err
-	}
-	info, err := h.info(ctx, s)
+	engine, info, err := h.who(ctx)
 	if err != nil {
 		return warmer.Engine{}, err
 	}
@@ -35,13 +32,50 @@ func (h *Host) Probe(ctx context.Context) (warmer.Engine, error) {
 	if err != nil {
 		return warmer.Engine{}, err
 	}
+	engine.Marker, engine.MarkerHost = mark.Labels[labelMarker], mark.Labels[labelHost]
+	engine.Disk = h.disk(ctx, info, mark.Mountpoint)
+	return engine, nil
+}
+
+// Look asks who answers, as Probe does, and changes nothing on the engine: it
+// gives no marker. The free space that it tells for a unix endpoint is that of
+// the folder which the engine names, if there is one here.
+func (h *Host) Look(ctx context.Context) (warmer.Engine, error) {
+	engine, info, err := h.who(ctx)
+	if err == nil {
+		engine.Disk = h.disk(ctx, info, info.DockerRootDir)
+	}
+	return engine, err
+}
+
+// who negotiates anew and asks the engine about itself.
+func (h *Host) who(ctx context.Context) (warmer.Engine, system.Info, error) {
+	s, err := h.reconnect(ctx)
+	if err != nil {
+		return warmer.Engine{}, system.Info{}, err
+	}
+	asked := time.Now()
+	info, err := h.info(ctx, s)
+	if err != nil {
+		return warmer.Engine{}, system.Info{}, err
+	}
 	known := factsOf(info)
 	return warmer.Engine{
-		Marker: mark.Labels[labelMarker], MarkerHost: mark.Labels[labelHost],
 		Version: info.ServerVersion, APIVersion: s.api.ClientVersion(),
 		ImageStore: known.store, Platform: known.platform,
 		CPUs: info.NCPU, Memory: info.MemTotal,
-	}, nil
+		ClockOffset: clockOffset(info.SystemTime, asked, time.Now()),
+	}, info, nil
+}
+
+// clockOffset is how far the engine's clock is ahead of ours, taking its time as
+// that of the middle between question and answer; zero where it tells none.
+func clockOffset(told string, asked, answered time.Time) time.Duration {
+	at := engineTime(told)
+	if at.IsZero() {
+		return 0
+	}
+	return at.Sub(asked.Add(answered.Sub(asked) / 2))
 }
 
 // info asks the engine about itself and remembers what verifications need.

@@ -78,6 +78,16 @@ func TestProbeLeavesAMarker(t *testing.T) {
 	}
 }
 
+// Look tells the same and leaves nothing.
+func TestLookLeavesNoMarker(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t) // fails at a call that it was not told of: volumes
+	got, err := e.host().Look(t.Context())
+	if err != nil || got.Marker != "" || got.Version != "20.10.24" || got.CPUs != 2 {
+		t.Errorf("Look = %+v, %v", got, err)
+	}
+}
+
 // TestMarkerOfAnotherHost: two entries reach one engine, and the first one won
 // between our look and our create.
 func TestMarkerOfAnotherHost(t *testing.T) {

@@ -82,3 +82,39 @@ func (m *meter) reach(l *layer, bytes int64) {
 		l.bytes = bytes
 	}
 }
+
+// tally makes one progress of the pulls that follow one another for one image:
+// each goes on where the one before stopped.
+type tally struct {
+	report func(warmer.Progress) // nil: to nobody
+	sum    warmer.Progress
+}
+
+// next gives what the next pull reports to.
+func (t *tally) next() func(warmer.Progress) {
+	before := t.sum
+	return func(p warmer.Progress) {
+		t.tell(warmer.Progress{
+			Bytes:      before.Bytes + p.Bytes,
+			Layers:     max(before.Layers, p.Layers),
+			LayersDone: max(before.LayersDone, p.LayersDone),
+			At:         p.At,
+		})
+	}
+}
+
+// finish says that all layers are on the host. The containerd store tells of a
+// layer ten times a second, and of one that took less time not at all.
+func (t *tally) finish(layers int) {
+	layers = max(layers, t.sum.Layers)
+	if t.sum.LayersDone < layers {
+		t.tell(warmer.Progress{Bytes: t.sum.Bytes, Layers: layers, LayersDone: layers, At: time.Now()})
+	}
+}
+
+func (t *tally) tell(p warmer.Progress) {
+	t.sum = p
+	if t.report != nil {
+		t.report(p)
+	}
+}

@@ -5,6 +5,9 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/prewarm/prewarm/warmer"
 )
@@ -80,4 +83,33 @@ func TestFollowPullBelievesOnlyACleanEnd(t *testing.T) {
 	if err := followPull(strings.NewReader(`<html>`), ignore); err == nil {
 		t.Error("a stream that is no JSON was believed")
 	}
+}
+
+// TestTallyGoesOn: a second pull tells less than the first one did, and the
+// engine not all of it.
+func TestTallyGoesOn(t *testing.T) {
+	t.Parallel()
+	var got []warmer.Progress
+	sum := tally{report: func(p warmer.Progress) { got = append(got, p) }}
+	at := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+	first := sum.next()
+	first(warmer.Progress{Bytes: 5, Layers: 3, LayersDone: 1, At: at})
+	second := sum.next()
+	second(warmer.Progress{At: at.Add(time.Second)})
+	second(warmer.Progress{Bytes: 7, Layers: 3, LayersDone: 2, At: at.Add(2 * time.Second)})
+	sum.finish(4)
+	sum.finish(4)
+	want := []warmer.Progress{
+		{Bytes: 5, Layers: 3, LayersDone: 1, At: at},
+		{Bytes: 5, Layers: 3, LayersDone: 1, At: at.Add(time.Second)},
+		{Bytes: 12, Layers: 3, LayersDone: 2, At: at.Add(2 * time.Second)},
+		{Bytes: 12, Layers: 4, LayersDone: 4},
+	}
+	if len(got) == len(want) {
+		want[3].At = got[3].At // now
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("progress (-want +got):\n%s", diff)
+	}
+	(&tally{}).finish(1) // nobody listens
 }

@@ -35,6 +35,9 @@ func (h *Host) Remove(ctx context.Context, id string) error {
 	if s := h.current(); s != nil {
 		s.takeFresh(id)
 	}
+	h.mu.Lock()
+	delete(h.lives, id)
+	h.mu.Unlock()
 	err := h.call(ctx, removeLimit, "remove container "+short(id), func(ctx context.Context, s *session) error {
 		return s.api.ContainerRemove(ctx, id, container.RemoveOptions{RemoveVolumes: true})
 	})

@@ -80,7 +80,8 @@ func (h *Host) negotiate(ctx context.Context, settled func() *session) (*session
 // only ever goes down from there, so a later engine takes a new client.
 func (h *Host) newClient() (*client.Client, error) {
 	return client.NewClientWithOpts(
-		client.WithHost(h.endpoint.String()),
+		// A name for the requests; where they go is the transport's business.
+		client.WithHost("tcp://docker"),
 		// After WithHost, which puts a proxy and a dialer of its own into the
 		// transport that it finds.
 		client.WithHTTPClient(&http.Client{Transport: h.transport, CheckRedirect: client.CheckRedirect}),

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -38,8 +37,7 @@ var errNotEnded = errors.New("the container runs")
 // have been restarted meanwhile, in which case the exit may be its own doing.
 func (h *Host) Wait(ctx context.Context, id string) (runner.Exit, error) {
 	pause := waitPause
-	// The container runs by now, so this look delays nobody.
-	life := h.life(ctx)
+	life := h.lifeOf(ctx, id)
 	broken := false
 	for {
 		waitErr := h.waitOnce(ctx, id)
@@ -133,19 +131,8 @@ func (h *Host) Confirm(ctx context.Context) error {
 	const what = "greet"
 	greeting, cancel := context.WithTimeout(ctx, confirmLimit)
 	defer cancel()
-	transport := h.endpoint.transport()
-	transport.DisableKeepAlives = true
-	req, err := http.NewRequestWithContext(greeting, http.MethodGet, "http://docker/_ping", nil)
-	if err != nil {
-		return fmt.Errorf("make a ping for host %s: %w", h.name, err)
-	}
-	resp, err := transport.RoundTrip(req)
-	if err != nil {
+	if err := h.ping(greeting, h.open); err != nil {
 		return h.explain(ctx, h.current(), what, err)
-	}
-	defer func() { _ = resp.Body.Close() }() // its words do not matter
-	if resp.StatusCode != http.StatusOK {
-		return h.explain(ctx, nil, what, fmt.Errorf("the engine answered %s", resp.Status))
 	}
 	return nil
 }

@@ -125,11 +125,11 @@ func TestConfirmTakesANewConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	silent := silence(t)
-	h.endpoint.address = silent
+	h.open = endpoint{network: "unix", address: silent}.dial
 	within(t, 3*time.Second, func() {
 		wantCode(t, "Confirm of a silent engine", h.Confirm(t.Context()), problem.HostUnreachable)
 	})
-	h.endpoint.address = filepath.Join(filepath.Dir(silent), "none.sock")
+	h.open = endpoint{network: "unix", address: filepath.Join(filepath.Dir(silent), "none.sock")}.dial
 	wantCode(t, "Confirm of a closed socket", h.Confirm(t.Context()), problem.HostUnreachable)
 }
 

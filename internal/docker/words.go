@@ -12,6 +12,13 @@ import (
 // engines in which it was seen: 20.10 and 28 with the classic store, 28 and 29
 // with the containerd store.
 
+// The two ends of a connection of which one speaks TLS, as Go's crypto/tls and
+// net/http say it.
+const (
+	saysTLS       = "client sent an http request to an https server"
+	saysPlainHTTP = "first record does not look like a tls handshake"
+)
+
 // pullStep is what a message of a pull says about a layer.
 type pullStep int
 

@@ -24,6 +24,8 @@ const (
 	HostNotSelected     Code = "host_not_selected"    // the image is not meant for that host
 	RunNotFound         Code = "run_not_found"        // no run of that id
 	NoCurrent           Code = "no_current"           // nothing of the image has been promoted yet
+	RolloutNotFound     Code = "rollout_not_found"    // the image has no such digest to approve or to go back to
+	NotVerified         Code = "not_verified"         // the verification of the digest said no
 	ImageNotWarm        Code = "image_not_warm"       // the digest is warm on no host that could run it
 	QueueFull           Code = "queue_full"           // too many runs wait already
 	Stopping            Code = "stopping"             // the server is shutting down

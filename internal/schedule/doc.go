@@ -1,4 +1,4 @@
-// Package schedule reads cron lines and runs jobs by them.
+// Package schedule reads cron lines and windows of time, and runs jobs by them.
 //
 // Parse is the only way to make a Spec, so a Spec that exists has been checked:
 // it fires, and at most once a second. It understands
@@ -8,18 +8,22 @@
 //	@every 90s                           whole seconds, counted from the start
 //	CRON_TZ=Europe/Berlin 30 2 * * *     the same in a time zone of its own
 //
-// # Daylight saving
+// # Clock changes
 //
 // A cron line without CRON_TZ is read in the time zone of the time that Next is
-// given: for Loop, the process's own. In a zone that changes its clocks,
+// given: for Loop, the process's own. In a zone that changes its clocks every
+// time of day that a line names comes once on each of its days:
 //
-//   - in spring, a firing in the hour that does not exist is left out: 30 2 * * *
-//     in Berlin does not fire on the day of the change;
-//   - in autumn, a firing in the hour that comes twice happens twice.
+//   - in spring, what falls into the hour that does not exist comes at its end,
+//     once however much it is: 30 2 * * * in Berlin fires at 03:00 on the day of
+//     the change;
+//   - in autumn, what falls into the hour that comes twice comes the first time.
 //
-// Looking at a registry once less or once more does no harm. A job for which it
-// would is to be planned outside these hours, or in CRON_TZ=UTC. @every counts
-// elapsed time and knows no clocks.
+// A line whose hours are * or a step of all (*/2) means a distance rather than a
+// time of day: in the hour that comes twice it fires twice, so that no hour is
+// without it. @every counts elapsed time and knows no clocks.
+//
+// Windows, too, go by what the wall's clock shows: see Window.
 //
 // The package is the only one that imports robfig/cron, whose parser panics on
 // some lines, accepts lines that never fire and rounds short intervals up.

@@ -107,7 +107,13 @@ func parseLine(text, rest string) (Spec, *ParseError) {
 	if line.Next(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() {
 		return Spec{}, &ParseError{Why: "it never fires", Mend: "name a day of the month that the month has"}
 	}
-	return Spec{text: text, line: line}, nil
+	spec := Spec{text: text, line: line}
+	spec.followClocks(rest)
+	if line.Location != time.Local {
+		spec.zone = line.Location
+	}
+	line.Location = time.UTC
+	return spec, nil
 }
 
 // ask is the library's parser without its panics.

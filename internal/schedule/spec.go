@@ -6,9 +6,6 @@ import (
 	"github.com/robfig/cron/v3"
 )
 
-// horizon is how far the library looks for a firing before it gives up.
-const horizon = 5 // years
-
 // Spec says when to fire. It is a value; the zero Spec never fires. Specs are
 // compared with Equal: == does not compile, because equal lines parsed twice
 // hold different pointers.
@@ -16,7 +13,11 @@ type Spec struct {
 	_     [0]func()
 	text  string
 	every time.Duration      // of @every, else 0
-	line  *cron.SpecSchedule // of everything else; never changed once parsed
+	line  *cron.SpecSchedule // of everything else, in UTC; never changed once parsed
+	zone  *time.Location     // of CRON_TZ, else nil
+
+	makesUp bool // what falls into a gap of the clock comes at the gap's end
+	repeats bool // what falls into an hour that comes twice comes twice
 }
 
 // String is the line that Parse was given, with single spaces.
@@ -38,13 +39,7 @@ func (s Spec) Next(t time.Time) time.Time {
 		return time.Time{}
 	}
 	// Round(0) drops the monotonic reading: a cron line means the wall clock.
-	t = t.Round(0)
-	next := s.line.Next(t)
-	// 29 February is eight years away around 2100.
-	if next.IsZero() {
-		next = s.line.Next(t.AddDate(horizon, 0, 0))
-	}
-	return next
+	return s.nextByCalendar(t.Round(0))
 }
 
 // following is the first firing after now of a series in which last was one:

@@ -25,6 +25,7 @@ func apiConfig() huma.Config {
 		{Name: "images", Description: "What is watched, and where it is warm."},
 		{Name: "runs", Description: "Tasks, their logs and outcomes."},
 		{Name: "hosts", Description: "The Docker hosts."},
+		{Name: "pauses", Description: "What people stopped for a while."},
 		{Name: "probes", Description: "For whoever supervises the server."},
 	}
 	config.CreateHooks = nil // no $schema link in every answer
@@ -111,6 +112,9 @@ func tagOf(path string) string {
 		return "probes"
 	}
 	noun, _, _ = strings.Cut(noun, "/")
+	if noun == "pause" || noun == "resume" {
+		return "pauses"
+	}
 	return noun
 }
 

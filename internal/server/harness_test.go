@@ -18,6 +18,7 @@ import (
 	"github.com/prewarm/prewarm/internal/api"
 	"github.com/prewarm/prewarm/internal/docker/dockertest"
 	"github.com/prewarm/prewarm/internal/problem"
+	"github.com/prewarm/prewarm/internal/selection"
 	"github.com/prewarm/prewarm/internal/server"
 	"github.com/prewarm/prewarm/internal/store"
 	"github.com/prewarm/prewarm/registry"
@@ -31,32 +32,16 @@ const repository = "registry.test/etl/jobs"
 
 var discard = slog.New(slog.DiscardHandler)
 
-// tags is a registry of one repository with one tag.
-type tags struct {
-	mu     sync.Mutex
-	latest registry.Pin
-	err    error
-}
+// refuser says no to every digest.
+type refuser struct{}
 
-func (r *tags) set(pin registry.Pin, err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.latest, r.err = pin, err
-}
-
-func (r *tags) Resolve(context.Context, registry.Ref) (registry.Pin, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.latest, r.err
-}
-
-func (r *tags) Manifest(_ context.Context, pin registry.Pin, _ []registry.Platform) (registry.Manifest, error) {
-	child := registry.Child{Platform: registry.Platform{OS: "linux", Architecture: "amd64"}, Digest: pin.Digest(), Layers: []registry.Layer{{Bytes: 1000}}}
-	return registry.Manifest{Pin: pin, Children: []registry.Child{child}}, nil
+func (refuser) Verify(context.Context, warmer.Verification, warmer.VerifySubject) warmer.Verdict {
+	return warmer.Verdict{At: time.Now(), Took: time.Second, ExitCode: 3, Output: "no signature"}
 }
 
 // scene is the whole service behind a real listener: the image jobs on the
-// hosts a and b, which are fakes, and the image archive on a alone.
+// hosts a and b, which are fakes, and on a alone archive, guarded (by an
+// approval), verified (by a program that says no) and chosen (by a selection).
 type scene struct {
 	t      testing.TB
 	tags   *tags
@@ -87,10 +72,20 @@ func (s *scene) start() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	w := warmer.Options{Registry: s.tags, Store: s.store, Logger: discard, ProbeEvery: 50 * time.Millisecond}
-	w.Tracks = []warmer.Track{
-		{ID: warmer.TrackID{Image: "jobs", Tag: "latest"}, Repository: repo, Hosts: []string{"a", "b"}},
-		{ID: warmer.TrackID{Image: "archive", Tag: "v1"}, Repository: repo, Hosts: []string{"a"}},
+	w := warmer.Options{Registry: s.tags, Store: s.store, Verifier: refuser{}, Logger: discard, ProbeEvery: 50 * time.Millisecond}
+	promote := warmer.Promotion{Percent: warmer.All}
+	newest, err := selection.New(selection.Options{Include: `^\d+\.\d+\.\d+$`, Newest: 2})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	w.Entries = []warmer.Entry{
+		{Image: "jobs", Tag: "latest", Repository: repo, Hosts: []string{"a", "b"}, Policy: warmer.Policy{Promote: promote, Keep: 2}},
+		{Image: "archive", Tag: "v1", Repository: repo, Hosts: []string{"a"}, Policy: warmer.Policy{Promote: promote}},
+		{Image: "guarded", Tag: "v2", Repository: repo, Hosts: []string{"a"}, Policy: warmer.Policy{Promote: promote, Approve: true, Cooldown: time.Hour}},
+		{Image: "verified", Tag: "v3", Repository: repo, Hosts: []string{"a"}, Policy: warmer.Policy{
+			Promote: promote, Approve: true, Verify: &warmer.Verification{Command: []string{"cosign"}},
+		}},
+		{Image: "chosen", Select: newest, Repository: repo, Hosts: []string{"a"}, Policy: warmer.Policy{Promote: promote}},
 	}
 	r := runner.Options{Store: s.store, LogDir: s.logDir, Logger: discard, Grace: 200 * time.Millisecond, MaxQueued: 1}
 	for _, name := range []string{"a", "b"} {
@@ -114,7 +109,7 @@ func (s *scene) run(images *warmer.Warmer, runs *runner.Runner) {
 	var domain sync.WaitGroup
 	domain.Go(func() { _ = images.Run(ctx) })
 	domain.Go(func() { _ = runs.Run(ctx) })
-	url, stop := serve(s.t, server.Options{Images: images, Runs: runs})
+	url, stop := serve(s.t, server.Options{Images: images, Runs: runs, Registry: s.tags})
 	s.url, s.client = url, clientOf(s.t, url)
 	s.stop = sync.OnceValue(func() error {
 		cancel()
@@ -166,7 +161,7 @@ func (s *scene) push(n int) registry.Pin {
 	s.t.Helper()
 	pin := dockertest.Pin(repository, n)
 	for _, h := range s.hosts {
-		h.Publish(pin, registry.Platform{OS: "linux", Architecture: "amd64"}, []int64{100, int64(1000 + n)})
+		h.Push(pin, registry.Platform{OS: "linux", Architecture: "amd64"}, []int64{100, int64(1000 + n)})
 	}
 	s.tags.set(pin, nil)
 	for _, name := range []string{"jobs", "archive"} {

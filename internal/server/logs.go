@@ -58,6 +58,13 @@ func (s *Server) readLogs(ctx context.Context, in *logsInput) (*huma.StreamRespo
 }
 
 func (s *Server) streamLogs(ctx context.Context, w http.ResponseWriter, in *logsInput) error {
+	return stream(w, func(write func(any) error) error {
+		return s.opts.Runs.Logs(ctx, in.ID, in.After, in.Follow, func(e runner.Entry) error { return write(lineOf(e)) })
+	})
+}
+
+// stream answers with JSON objects, one on each line, as they come.
+func stream(w http.ResponseWriter, produce func(write func(any) error) error) error {
 	w.Header().Set("Content-Type", ndjsonType)
 	w.Header().Set("X-Accel-Buffering", "no") // nginx would hold lines back
 	out := newLineWriter(w)
@@ -65,7 +72,7 @@ func (s *Server) streamLogs(ctx context.Context, w http.ResponseWriter, in *logs
 	if err := out.flush(); err != nil { // the headers: the reader knows that it is connected
 		return err
 	}
-	return s.opts.Runs.Logs(ctx, in.ID, in.After, in.Follow, func(e runner.Entry) error { return out.write(lineOf(e)) })
+	return produce(out.write)
 }
 
 // flushEvery is how often lines are sent on while they keep coming: a flush for
@@ -91,7 +98,7 @@ func newLineWriter(w http.ResponseWriter) *lineWriter {
 	return l
 }
 
-func (l *lineWriter) write(line api.LogLine) error {
+func (l *lineWriter) write(line any) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.out.Encode(line); err != nil {

@@ -51,8 +51,11 @@ func expectProblem(t *testing.T, method, template string, status int, code probl
 	domain := stub{err: fmt.Errorf("around: %w", p)}
 	url, _ := serve(t, server.Options{Images: domain, Runs: domain})
 	path, body := strings.NewReplacer("{name}", "jobs", "{id}", "1").Replace(template), ""
-	if method == http.MethodPost && template == "/v1/runs" {
-		body = `{"image":"jobs"}`
+	if method == http.MethodPost {
+		body = map[string]string{
+			"/v1/runs": `{"image":"jobs"}`, "/v1/images/{name}/approve": `{"digest":"12"}`,
+			"/v1/pause": `{"what":"warming"}`, "/v1/resume": `{"what":"warming"}`,
+		}[template]
 	}
 	if code == problem.InvalidRequest {
 		call(t, clientOf(t, url), method, url+path+"?no_such=1", body).problem(status, code)

@@ -19,6 +19,11 @@ type ImageName struct {
 	Name string `path:"name" doc:"The image, as the configuration names it." example:"node-jobs"`
 }
 
+// TrackName is exported for the same reason.
+type TrackName struct {
+	Name string `path:"name" doc:"The image, as the configuration names it, or image:tag for one of its tags." example:"node-jobs:1.4.2"`
+}
+
 // RunID is exported for the same reason.
 type RunID struct {
 	ID string `path:"id" doc:"The run, as its submit answered." example:"01933c5e-9c1b-7f4e-8f7a-2d6d1c1b7a55"`
@@ -26,21 +31,12 @@ type RunID struct {
 
 func (s *Server) routes() {
 	s.imageRoutes()
+	s.actRoutes()
 	s.runRoutes()
-	handle(s, op(http.MethodGet, "/v1/hosts", "list-hosts", "List the hosts: reachability, engine, slots"), s.listHosts)
+	s.pauseRoutes()
+	handle(s, op(http.MethodGet, "/v1/hosts", "list-hosts", "List the hosts: reachability, engine, disk, drift, slots"), s.listHosts)
 	handle(s, op(http.MethodGet, "/healthz", "healthz", "Tell that the process lives"), s.health)
 	handle(s, op(http.MethodGet, "/readyz", "readyz", "Tell that the store is open and the API listens"), s.health)
-}
-
-func (s *Server) imageRoutes() {
-	handle(s, op(http.MethodGet, "/v1/images", "list-images", "List the images with their digests on each host"), s.listImages)
-	handle(s, op(http.MethodGet, "/v1/images/{name}", "get-image", "Show one image"), s.getImage, problem.ImageNotManaged)
-	handle(s, op(http.MethodPost, "/v1/images/{name}/check", "check-image", "Look at the image's tags now"), s.checkImage,
-		problem.ImageNotManaged, problem.TagNotFound, problem.RegistryAuth,
-		problem.RegistryLimited, problem.RegistryUnavailable, problem.RegistryAnswer)
-	warm := op(http.MethodPost, "/v1/images/{name}/warm", "warm-image", "Warm the newest digest now, whatever waits for a backoff; does not wait for the end")
-	warm.DefaultStatus = http.StatusAccepted
-	handle(s, warm, s.warmImage, problem.ImageNotManaged, problem.HostNotManaged, problem.HostNotSelected, problem.NoCurrent)
 }
 
 // maxBody bounds a submit, in bytes: one with a large environment is some 100 kB.
@@ -59,6 +55,7 @@ func (s *Server) runRoutes() {
 	cancel.DefaultStatus = http.StatusAccepted
 	handle(s, cancel, s.cancelRun, problem.RunNotFound)
 	s.logRoute()
+	s.eventRoute()
 }
 
 func op(method, path, id, summary string) huma.Operation {
@@ -93,46 +90,6 @@ func (s *Server) listHosts(context.Context, *struct{}) (*reply[api.Hosts], error
 		answer.Hosts = append(answer.Hosts, hostOf(h, slots[h.Name]))
 	}
 	return &reply[api.Hosts]{answer}, nil
-}
-
-func (s *Server) listImages(context.Context, *struct{}) (*reply[api.Images], error) {
-	return &reply[api.Images]{api.Images{Images: imagesOf(s.opts.Images.Tracks())}}, nil
-}
-
-func (s *Server) getImage(_ context.Context, in *ImageName) (*reply[api.Image], error) {
-	tracks, err := s.opts.Images.Image(in.Name)
-	if err != nil {
-		return nil, err
-	}
-	return &reply[api.Image]{imagesOf(tracks)[0]}, nil
-}
-
-func (s *Server) checkImage(ctx context.Context, in *ImageName) (*reply[api.CheckResult], error) {
-	found, err := s.opts.Images.Check(ctx, in.Name)
-	if err != nil {
-		return nil, err
-	}
-	answer := api.CheckResult{Image: in.Name, Tracks: []api.Checked{}}
-	for _, c := range found {
-		answer.Tracks = append(answer.Tracks, api.Checked{Tag: c.Track.Tag, Digest: string(c.Pin.Digest()), Pin: c.Pin.String(), New: c.New})
-	}
-	return &reply[api.CheckResult]{answer}, nil
-}
-
-func (s *Server) warmImage(_ context.Context, in *struct {
-	ImageName
-	Body *api.WarmRequest // nil: no body, which asks for all hosts
-},
-) (*reply[api.WarmResult], error) {
-	var hosts []string
-	if in.Body != nil {
-		hosts = in.Body.Hosts
-	}
-	pin, err := s.opts.Images.Rewarm(in.Name, hosts)
-	if err != nil {
-		return nil, err
-	}
-	return &reply[api.WarmResult]{api.WarmResult{Image: in.Name, Digest: string(pin.Digest())}}, nil
 }
 
 func (s *Server) submitRun(ctx context.Context, in *reply[api.SubmitRun]) (*reply[api.Run], error) {

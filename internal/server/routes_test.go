@@ -9,6 +9,7 @@ import (
 	"github.com/prewarm/prewarm/internal/api"
 	"github.com/prewarm/prewarm/internal/docker/dockertest"
 	"github.com/prewarm/prewarm/internal/problem"
+	"github.com/prewarm/prewarm/warmer"
 )
 
 func TestProbes(t *testing.T) {
@@ -32,7 +33,7 @@ func TestImagesBeforeAnythingWasSeen(t *testing.T) {
 	}
 	var images api.Images
 	r.into(&images)
-	if len(images.Images) != 2 || images.Images[0].Name != "jobs" || images.Images[0].Repository != repository {
+	if len(images.Images) != 5 || images.Images[0].Name != "jobs" || images.Images[0].Repository != repository {
 		t.Fatalf("%+v", images)
 	}
 	if track := images.Images[0].Tracks[0]; track.Tag != "latest" || track.Current != nil || track.CheckedAt != nil {
@@ -73,11 +74,11 @@ func TestADigestOnItsWay(t *testing.T) {
 	s.await(func() bool {
 		s.request(http.MethodGet, "/v1/images/jobs", "").into(&image)
 		coming := image.Tracks[0].Coming
-		return len(coming) == 1 && coming[0].Hosts[0].State == "failed" && coming[0].Hosts[1].State == "pulling"
+		return len(coming) == 1 && coming[0].Hosts[0].State == "gone_upstream" && coming[0].Hosts[1].State == "pulling"
 	})
-	failed, pulling := image.Tracks[0].Coming[0].Hosts[0], image.Tracks[0].Coming[0].Hosts[1]
-	if failed.Reason == "" || failed.NextTry == nil || failed.Attempts == 0 {
-		t.Errorf("%+v", failed)
+	gone, pulling := image.Tracks[0].Coming[0].Hosts[0], image.Tracks[0].Coming[0].Hosts[1]
+	if gone.Reason == "" || gone.NextTry == nil {
+		t.Errorf("%+v", gone)
 	}
 	if pulling.Progress == nil || pulling.Progress.TotalBytes != 1000 {
 		t.Errorf("%+v", pulling)
@@ -112,18 +113,38 @@ func TestHosts(t *testing.T) {
 	s := newScene(t)
 	s.push(1)
 	s.submit("sleep", "1h")
+	s.hosts["a"].SetDisk(warmer.Disk{Free: 1 << 30, Total: 4 << 30})
+	s.hosts["a"].SetClockOffset(1500 * time.Millisecond)
 	s.hosts["b"].SetDown(true)
 	var hosts api.Hosts
 	s.await(func() bool {
 		s.request(http.MethodGet, "/v1/hosts", "").into(&hosts)
-		return len(hosts.Hosts) == 2 && hosts.Hosts[1].Contact == "unreachable"
+		return len(hosts.Hosts) == 2 && hosts.Hosts[1].Contact == "unreachable" && hosts.Hosts[0].Disk != nil
 	})
 	a, b := hosts.Hosts[0], hosts.Hosts[1]
 	if a.Name != "a" || a.Contact != "reachable" || a.Running != 1 || a.Runs != 4 || a.Pulls != 2 || a.Platform != "linux/amd64" || a.Engine == "" || a.Reason != "" {
 		t.Errorf("%+v", a)
 	}
+	if *a.Disk != (api.Disk{Free: 1 << 30, Total: 4 << 30}) || a.ClockOffset != 1.5 || a.Drift.Total != 0 || a.Paused {
+		t.Errorf("%+v", a)
+	}
 	if b.Name != "b" || b.Reason == "" || b.Since.IsZero() {
 		t.Errorf("%+v", b)
+	}
+}
+
+func TestWhatSomebodyElseRemovesIsCounted(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	pin := s.push(1)
+	s.hosts["a"].Forget(pin)
+	var hosts api.Hosts
+	s.await(func() bool {
+		s.request(http.MethodGet, "/v1/hosts", "").into(&hosts)
+		return hosts.Hosts[0].Drift.Total > 0
+	})
+	if d := hosts.Hosts[0].Drift; d.LastHour == 0 || d.LastAt == nil {
+		t.Errorf("%+v", d)
 	}
 }
 

@@ -26,9 +26,30 @@ import (
 type Images interface {
 	Check(ctx context.Context, image string) ([]warmer.Checked, error)
 	Rewarm(image string, hosts []string) (registry.Pin, error)
-	Tracks() []warmer.TrackStatus
-	Image(name string) ([]warmer.TrackStatus, error)
+	Images() []warmer.ImageStatus
+	Image(name string) (warmer.ImageStatus, error)
 	Hosts() []warmer.HostStatus
+	Events(ctx context.Context, after int64, follow bool, fn func(warmer.Event) error) error
+	Acts
+}
+
+// Acts is what people can do to images and to the warmer, who being who they
+// say they are.
+type Acts interface {
+	Approve(ctx context.Context, name, digest, who string) (warmer.Rollout, error)
+	Rollback(ctx context.Context, name, digest, who string) (warmer.Rollout, error)
+	Hold(ctx context.Context, image, who string) error
+	Unhold(ctx context.Context, image, who string) error
+	History(ctx context.Context, image string, limit int) ([]warmer.Rollout, []warmer.Act, error)
+	Pause(ctx context.Context, what warmer.Activity, host, who string) error
+	Resume(ctx context.Context, what warmer.Activity, host, who string) error
+	Pauses() []warmer.Pause
+}
+
+// Registry is what the API needs of the registries.
+type Registry interface {
+	// Describe reads the image that a host of a platform runs.
+	Describe(ctx context.Context, pin registry.Pin, platform registry.Platform) (registry.Image, error)
 }
 
 // Runs is what the API needs of the runner.
@@ -44,10 +65,11 @@ type Runs interface {
 
 // Options is what a Server is made of.
 type Options struct {
-	Images  Images
-	Runs    Runs
-	Version string
-	Logger  *slog.Logger
+	Images   Images
+	Runs     Runs
+	Registry Registry
+	Version  string
+	Logger   *slog.Logger
 }
 
 // Server answers the API.

@@ -24,10 +24,34 @@ type stub struct {
 
 func (s stub) Check(context.Context, string) ([]warmer.Checked, error) { return nil, s.err }
 func (s stub) Rewarm(string, []string) (registry.Pin, error)           { return registry.Pin{}, s.err }
-func (s stub) Tracks() []warmer.TrackStatus                            { return nil }
-func (s stub) Image(string) ([]warmer.TrackStatus, error)              { return nil, s.err }
-func (s stub) Hosts() []warmer.HostStatus                              { return nil }
-func (s stub) Cancel(context.Context, string) (runner.Run, error)      { return runner.Run{}, s.err }
+func (s stub) Images() []warmer.ImageStatus                            { return nil }
+func (s stub) Image(string) (warmer.ImageStatus, error)                { return warmer.ImageStatus{}, s.err }
+
+func (s stub) Events(context.Context, int64, bool, func(warmer.Event) error) error {
+	return s.err
+}
+func (s stub) Hosts() []warmer.HostStatus { return nil }
+func (s stub) Pauses() []warmer.Pause     { return nil }
+
+func (s stub) Approve(context.Context, string, string, string) (warmer.Rollout, error) {
+	return warmer.Rollout{}, s.err
+}
+
+func (s stub) Rollback(context.Context, string, string, string) (warmer.Rollout, error) {
+	return warmer.Rollout{}, s.err
+}
+
+func (s stub) History(context.Context, string, int) ([]warmer.Rollout, []warmer.Act, error) {
+	return nil, nil, s.err
+}
+
+func (s stub) Hold(context.Context, string, string) error                   { return s.err }
+func (s stub) Unhold(context.Context, string, string) error                 { return s.err }
+func (s stub) Pause(context.Context, warmer.Activity, string, string) error { return s.err }
+
+func (s stub) Resume(context.Context, warmer.Activity, string, string) error { return s.err }
+
+func (s stub) Cancel(context.Context, string) (runner.Run, error) { return runner.Run{}, s.err }
 
 func (s stub) Get(context.Context, string) (runner.Run, error)  { return runner.Run{}, s.err }
 func (s stub) List(context.Context, int) ([]runner.Run, error)  { return nil, s.err }

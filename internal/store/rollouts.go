@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -10,51 +11,43 @@ import (
 	"github.com/prewarm/prewarm/warmer"
 )
 
-// SaveRollouts inserts or replaces rollouts in one transaction.
-func (s *Store) SaveRollouts(ctx context.Context, rollouts ...warmer.Rollout) error {
-	tx, err := s.db.BeginTx(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("begin: %w", err)
-	}
-	defer func() { _ = tx.Rollback() }() // after Commit it does nothing
-	for _, r := range rollouts {
-		manifest, err := json.Marshal(r.Manifest)
-		if err != nil {
-			return fmt.Errorf("encode the manifest of %s: %w", r.Pin, err)
-		}
-		_, err = tx.ExecContext(ctx, `
-			INSERT INTO rollouts (id, image, tag, pin, manifest, phase, seen_at, promoted_at, ended_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-			ON CONFLICT (id) DO UPDATE SET phase = excluded.phase, promoted_at = excluded.promoted_at, ended_at = excluded.ended_at`,
-			r.ID, r.Track.Image, r.Track.Tag, r.Pin.String(), string(manifest), string(r.Phase),
-			micros(r.Seen), micros(r.Promoted), micros(r.Ended))
-		if err != nil {
-			return fmt.Errorf("save rollout %s: %w", r.ID, err)
-		}
-	}
-	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
-	}
-	return nil
+// rolloutColumns are those of scanRollout, in its order.
+const rolloutColumns = `id, image, tag, pin, manifest, phase, seen_at, promoted_at, ended_at, trust, promoted_by, origin`
+
+// recent is how many rollouts of a track are loaded whatever became of them.
+const recent = 50
+
+// loadRollouts gives the open and the rejected rollouts and the newest others
+// of each track, oldest first.
+func (s *Store) loadRollouts(ctx context.Context) ([]warmer.Rollout, error) {
+	return query(ctx, s.db, scanRollout, `
+		SELECT `+rolloutColumns+` FROM (
+			SELECT *, row_number() OVER (PARTITION BY image, tag ORDER BY id DESC) AS nth FROM rollouts
+		) AS numbered
+		WHERE nth <= $1 OR phase IN ('held', 'warming', 'current', 'rejected') ORDER BY id`, recent)
 }
 
-// Rollouts gives all rollouts, oldest first.
-func (s *Store) Rollouts(ctx context.Context) ([]warmer.Rollout, error) {
-	rows, err := s.db.QueryContext(ctx, `
-		SELECT id, image, tag, pin, manifest, phase, seen_at, promoted_at, ended_at FROM rollouts ORDER BY id`)
+// saveRollout inserts a rollout or replaces what can change of it.
+func saveRollout(ctx context.Context, tx *sql.Tx, r warmer.Rollout) error {
+	manifest, err := json.Marshal(r.Manifest)
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("encode the manifest of %s: %w", r.Pin, err)
 	}
-	defer rows.Close()
-	var all []warmer.Rollout
-	for rows.Next() {
-		r, err := scanRollout(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, r)
+	trust, err := json.Marshal(r.Trust)
+	if err != nil {
+		return fmt.Errorf("encode what is known of %s: %w", r.Pin, err)
 	}
-	return all, rows.Err()
+	_, err = tx.ExecContext(ctx, `
+		INSERT INTO rollouts (`+rolloutColumns+`)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+		ON CONFLICT (id) DO UPDATE SET phase = excluded.phase, promoted_at = excluded.promoted_at, ended_at = excluded.ended_at,
+			trust = excluded.trust, promoted_by = excluded.promoted_by`,
+		r.ID, r.Track.Image, r.Track.Tag, r.Pin.String(), string(manifest), string(r.Phase),
+		micros(r.Seen), micros(r.Promoted), micros(r.Ended), string(trust), r.PromotedBy, string(r.Origin))
+	if err != nil {
+		return fmt.Errorf("save rollout %s: %w", r.ID, err)
+	}
+	return nil
 }
 
 // scanner is a row or rows.
@@ -63,10 +56,10 @@ type scanner interface{ Scan(dest ...any) error }
 func scanRollout(row scanner) (warmer.Rollout, error) {
 	var (
 		r                     warmer.Rollout
-		pin, manifest         string
+		pin, manifest, trust  string
 		seen, promoted, ended int64
 	)
-	if err := row.Scan(&r.ID, &r.Track.Image, &r.Track.Tag, &pin, &manifest, &r.Phase, &seen, &promoted, &ended); err != nil {
+	if err := row.Scan(&r.ID, &r.Track.Image, &r.Track.Tag, &pin, &manifest, &r.Phase, &seen, &promoted, &ended, &trust, &r.PromotedBy, &r.Origin); err != nil {
 		return r, err
 	}
 	var err error
@@ -75,6 +68,9 @@ func scanRollout(row scanner) (warmer.Rollout, error) {
 	}
 	if err := json.Unmarshal([]byte(manifest), &r.Manifest); err != nil {
 		return r, fmt.Errorf("rollout %s: read its manifest: %w", r.ID, err)
+	}
+	if err := json.Unmarshal([]byte(trust), &r.Trust); err != nil {
+		return r, fmt.Errorf("rollout %s: read what is known of it: %w", r.ID, err)
 	}
 	r.Seen, r.Promoted, r.Ended = fromMicros(seen), fromMicros(promoted), fromMicros(ended)
 	return r, nil

@@ -67,29 +67,12 @@ func (s *Store) Run(ctx context.Context, id string) (runner.Run, error) {
 
 // Runs gives the newest runs first.
 func (s *Store) Runs(ctx context.Context, limit int) ([]runner.Run, error) {
-	return s.queryRuns(ctx, `SELECT `+runColumns+` FROM runs ORDER BY id DESC LIMIT $1`, limit)
+	return query(ctx, s.db, scanRun, `SELECT `+runColumns+` FROM runs ORDER BY id DESC LIMIT $1`, limit)
 }
 
 // UnfinishedRuns gives the runs without an outcome, oldest first.
 func (s *Store) UnfinishedRuns(ctx context.Context) ([]runner.Run, error) {
-	return s.queryRuns(ctx, `SELECT `+runColumns+` FROM runs WHERE ended = 0 ORDER BY id`)
-}
-
-func (s *Store) queryRuns(ctx context.Context, query string, args ...any) ([]runner.Run, error) {
-	rows, err := s.db.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, fmt.Errorf("read runs: %w", err)
-	}
-	defer rows.Close()
-	var all []runner.Run
-	for rows.Next() {
-		r, err := scanRun(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, r)
-	}
-	return all, rows.Err()
+	return query(ctx, s.db, scanRun, `SELECT `+runColumns+` FROM runs WHERE ended = 0 ORDER BY id`)
 }
 
 func scanRun(row scanner) (runner.Run, error) {

@@ -122,23 +122,24 @@ func TestRolloutsRoundTrip(t *testing.T) {
 			Layers: []registry.Layer{{Digest: pin(t, "c").Digest(), Bytes: 42}},
 		}}},
 	}
-	second := warmer.Rollout{ID: "0002", Track: track, Pin: pin(t, "d"), Phase: warmer.Warming, Seen: now()}
-	if err := s.SaveRollouts(t.Context(), first, second); err != nil {
+	second := warmer.Rollout{ID: "0002", Track: track, Pin: pin(t, "d"), Phase: warmer.Warming, Seen: now(), Origin: warmer.FromRollback}
+	if err := s.Save(t.Context(), warmer.Change{Rollouts: []warmer.Rollout{first, second}}); err != nil {
 		t.Fatal(err)
 	}
 	first.Phase, first.Ended = warmer.Superseded, now()
-	second.Phase, second.Promoted = warmer.Current, now()
-	if err := s.SaveRollouts(t.Context(), first, second); err != nil {
+	second.Phase, second.Promoted, second.PromotedBy, second.Origin = warmer.Current, now(), "ana", warmer.FromRollback
+	second.Trust = warmer.Trust{Approved: now().UTC(), ApprovedBy: "ben", Verdict: &warmer.Verdict{At: now().UTC(), OK: true, Output: "signed"}}
+	if err := s.Save(t.Context(), warmer.Change{Rollouts: []warmer.Rollout{first, second}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	got, err := open(t, dir).Rollouts(t.Context())
+	got, err := open(t, dir).Load(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]warmer.Rollout{first, second}, got, cmp.Comparer(samePin), cmp.Comparer(time.Time.Equal)); diff != "" {
+	if diff := cmp.Diff([]warmer.Rollout{first, second}, got.Rollouts, cmp.Comparer(samePin), cmp.Comparer(time.Time.Equal)); diff != "" {
 		t.Fatal(diff)
 	}
 }
@@ -151,11 +152,11 @@ func TestTwoCurrentDigestsAreImpossible(t *testing.T) {
 	track := warmer.TrackID{Image: "node-jobs", Tag: "latest"}
 	a := warmer.Rollout{ID: "0001", Track: track, Pin: pin(t, "a"), Phase: warmer.Current, Seen: now()}
 	b := warmer.Rollout{ID: "0002", Track: track, Pin: pin(t, "b"), Phase: warmer.Current, Seen: now()}
-	if err := s.SaveRollouts(t.Context(), a, b); err == nil {
+	if err := s.Save(t.Context(), warmer.Change{Rollouts: []warmer.Rollout{a, b}}); err == nil {
 		t.Fatal("both were saved as current")
 	}
-	all, err := s.Rollouts(t.Context())
-	if err != nil || len(all) != 0 {
+	all, err := s.Load(t.Context())
+	if err != nil || len(all.Rollouts) != 0 {
 		t.Fatalf("half a save stayed: %v %v", all, err)
 	}
 }

@@ -25,13 +25,13 @@ var rooms = map[string]room{
 	},
 	"internal/app": {
 		floor: 1, may: []string{
-			"config", "internal/docker", "internal/problem", "internal/schedule", "internal/server",
-			"internal/store", "registry", "runner", "warmer",
+			"config", "internal/docker", "internal/problem", "internal/schedule", "internal/selection", "internal/server",
+			"internal/store", "internal/verify", "registry", "runner", "warmer",
 		},
 		why: "the composition root knows all rooms, and no room knows it but the command line",
 	},
 	"config": {
-		floor: 2, may: []string{"internal/problem", "internal/schedule", "registry"},
+		floor: 2, may: []string{"internal/problem", "internal/schedule", "internal/selection", "registry"},
 		why: "config parses values of the leaves and knows nothing of what is done with them",
 	},
 	"internal/docker": {
@@ -49,8 +49,11 @@ var rooms = map[string]room{
 	"runner": {
 		floor: 3, may: []string{"internal/problem", "registry"}, why: domainRule,
 	},
+	"internal/verify": {
+		floor: 2, why: "internal/verify runs a program and says how it ended; it knows nothing of what is verified",
+	},
 	"warmer": {
-		floor: 3, may: []string{"internal/problem", "registry"}, why: domainRule,
+		floor: 3, may: []string{"internal/problem", "internal/schedule", "internal/selection", "registry"}, why: domainRule,
 	},
 	"registry": {
 		floor: 4, may: []string{"internal/problem"},
@@ -59,6 +62,10 @@ var rooms = map[string]room{
 	"internal/schedule": {
 		floor: 4,
 		why:   "internal/schedule is a leaf: it reads cron lines and knows nothing of what they are for",
+	},
+	"internal/selection": {
+		floor: 4,
+		why:   "internal/selection is a leaf: tags in, tags out, and it knows nothing of registries",
 	},
 	"internal/api": {
 		floor: 5, may: []string{"internal/problem"},

@@ -14,11 +14,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
-
-	"github.com/prewarm/prewarm/test/fleet"
 )
 
 // Build compiles the program into dir and gives its path. Flags go to go build.
@@ -30,22 +27,6 @@ func Build(ctx context.Context, dir string, flags ...string) (string, error) {
 		return "", fmt.Errorf("build prewarm: %w\n%s", err, out)
 	}
 	return binary, nil
-}
-
-// Config writes a configuration for a fleet. Hosts are reached over plain tcp,
-// as on a network; images are YAML lines of the images section.
-func Config(f *fleet.Fleet, address, state string, images ...string) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "server: {listen: %s}\nstate: {path: %s}\n", address, state)
-	fmt.Fprintf(&b, "registries:\n  - {name: %s, plain_http: true}\nhosts:\n", f.Registry.Addr)
-	for _, h := range f.Hosts {
-		fmt.Fprintf(&b, "  - {name: %s, endpoint: %s, insecure: true, labels: {pool: etl}, limits: {pulls: 2, runs: 4}}\n", h.Name, h.TCP)
-	}
-	b.WriteString("images:\n")
-	for _, image := range images {
-		fmt.Fprintf(&b, "  - %s\n", image)
-	}
-	return b.String()
 }
 
 // FreeAddress gives a loopback address that nothing listens on.
@@ -112,6 +93,17 @@ func (s *Server) Command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, s.Binary, args...)
 	cmd.Env = append(os.Environ(), "PREWARM_URL="+s.URL)
 	return cmd
+}
+
+// PID is the server's process.
+func (s *Server) PID() int { return s.cmd.Process.Pid }
+
+// Reload lets the server read its configuration again, and does not wait.
+func (s *Server) Reload() error {
+	if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		return fmt.Errorf("signal prewarm serve: %w", err)
+	}
+	return nil
 }
 
 // Stop ends the server in order and waits.

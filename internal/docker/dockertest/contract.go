@@ -16,10 +16,13 @@ import (
 // Subject is an engine under test and what it can pull. The engine holds none
 // of the pins and no container of its instance.
 type Subject struct {
-	Engine interface {
-		warmer.Host
-		runner.Engine
-	}
+	Engine Engine
+	// Mirrored gives the same engine, told to pull from Mirror what lives in
+	// Good's repository. Mirror has Good and lacks Second.
+	Mirrored func() Engine
+	Mirror   registry.Repository
+	// Others use the same engine.
+	Others Others
 	// Good is the test program (test/fleet/program) for the host's platform.
 	Good registry.Pin
 	// Second is another image of the program, with a layer that Good has too.
@@ -28,6 +31,23 @@ type Subject struct {
 	Elsewhere registry.Pin
 	// Missing is a digest that its registry does not have.
 	Missing registry.Pin
+}
+
+// Engine is what the suite holds to its promises.
+type Engine interface {
+	warmer.Host
+	runner.Engine
+}
+
+// Others are the people and the programs that share an engine with us. What
+// they do must not break what we promise, and the other way round.
+type Others interface {
+	Pull(ctx context.Context, pin registry.Pin) error            // docker pull repo@digest
+	Tag(ctx context.Context, pin registry.Pin, tag string) error // docker tag repo@digest repo:tag
+	Untag(ctx context.Context, ref registry.Ref) error           // docker rmi repo:tag
+	Prune(ctx context.Context) error                             // docker image prune
+	// Names are all tags (repo:tag) and digests (repo@digest) of all images.
+	Names(ctx context.Context) ([]string, error)
 }
 
 // patience bounds every test of the contract. A real engine on a busy machine
@@ -43,6 +63,8 @@ func Contract(t *testing.T, fresh func(t *testing.T) Subject) {
 		tests []contractTest
 	}{
 		{"Images", imageTests()},
+		{"Names", nameTests()},
+		{"Mirrors", mirrorTests()},
 		{"Launch", launchTests()},
 		{"End", endTests()},
 		{"Logs", logTests()},

@@ -35,10 +35,16 @@ type Fake struct {
 	down     bool
 	stopping bool
 	wiped    int // how often; what began before a wipe can't end well after it
+	cuts     int // how often every stream broke
+	losses   int // how many images or tags were removed, as far as events tell
+	silent   bool
+	disk     warmer.Disk
+	offset   time.Duration
 
 	marker     string
 	upstream   upstream
 	images     map[registry.Pin]*held
+	tags       map[registry.Ref]registry.Pin // all but the keep-tags
 	containers map[string]*box
 	programs   map[string]Program
 	counts     counts
@@ -67,8 +73,9 @@ func NewFake(o Options) *Fake {
 	return &Fake{
 		name: o.Name, instance: o.Instance, platform: o.Platform,
 		changed:    make(chan struct{}),
-		upstream:   upstream{published: map[registry.Pin]published{}, failures: map[registry.Pin]*failure{}},
+		upstream:   upstream{pushed: map[registry.Pin]pushed{}, failures: map[registry.Pin]*failure{}},
 		images:     map[registry.Pin]*held{},
+		tags:       map[registry.Ref]registry.Pin{},
 		containers: map[string]*box{},
 		programs:   builtin(),
 		counts:     counts{pulls: map[registry.Pin]int{}, created: map[string]int{}, started: map[string]int{}},
@@ -88,15 +95,24 @@ func (f *Fake) Probe(ctx context.Context) (warmer.Engine, error) {
 	return warmer.Engine{
 		Marker: f.marker, MarkerHost: f.name,
 		Version: "20.10.24", APIVersion: "1.41", ImageStore: "classic",
-		Platform: f.platform, CPUs: 2, Memory: 4 << 30,
+		Platform: f.platform, CPUs: 2, Memory: 4 << 30, Disk: f.disk, ClockOffset: f.offset,
 	}, nil
 }
+
+// SetDisk sets what Probe tells of the host's disk. Pulls do not fill it.
+func (f *Fake) SetDisk(d warmer.Disk) { f.change(func() { f.disk = d }) }
+
+// SetClockOffset sets by how much the engine's clock is ahead.
+func (f *Fake) SetClockOffset(d time.Duration) { f.change(func() { f.offset = d }) }
 
 // SetDown cuts the engine off, or brings it back. While it is down every call
 // fails with problem.HostUnreachable, pulls and logs under way too; waits go on
 // when it is back. Containers run on, as behind a cut network.
 func (f *Fake) SetDown(down bool) {
-	f.change(func() { f.down = down })
+	f.change(func() {
+		f.down = down
+		f.cuts++
+	})
 }
 
 // SetStopping makes the engine one that is being stopped, and lies: waits
@@ -105,10 +121,11 @@ func (f *Fake) SetStopping(stopping bool) {
 	f.change(func() { f.stopping = stopping })
 }
 
-// Restart ends every container that runs, as an engine does that is killed and
-// comes back.
+// Restart ends every container that runs and every stream, as an engine does
+// that is killed and comes back.
 func (f *Fake) Restart() {
 	f.change(func() {
+		f.cuts++
 		for _, b := range f.containers {
 			if b.running() {
 				b.end(exitKilled)
@@ -119,15 +136,17 @@ func (f *Fake) Restart() {
 }
 
 // Wipe replaces the engine by an empty one: images, containers and the marker
-// are gone. What is published stays.
+// are gone. What was pushed stays.
 func (f *Fake) Wipe() {
 	f.change(func() {
 		for _, b := range f.containers {
 			b.kill()
 		}
 		f.wiped++
+		f.cuts++
 		f.marker = ""
 		f.images, f.containers = map[registry.Pin]*held{}, map[string]*box{}
+		f.tags = map[registry.Ref]registry.Pin{}
 	})
 }
 

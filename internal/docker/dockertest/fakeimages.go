@@ -3,6 +3,9 @@ package dockertest
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/prewarm/prewarm/internal/problem"
 	"github.com/prewarm/prewarm/registry"
@@ -11,7 +14,7 @@ import (
 
 // held is an image on the fake host.
 type held struct {
-	published
+	pushed
 	id   string
 	kept bool
 }
@@ -27,7 +30,7 @@ func (f *Fake) Inspect(ctx context.Context, pin registry.Pin) (warmer.Copy, bool
 	if img == nil || !f.platform.Runs(img.platform) {
 		return warmer.Copy{}, false, nil
 	}
-	return img.copy(), true, nil
+	return f.copy(pin), true, nil
 }
 
 // Keep adopts or pulls pin, and sets its keep-tag.
@@ -61,39 +64,72 @@ func (f *Fake) tag(ctx context.Context, pin registry.Pin) (warmer.Copy, error) {
 	}
 	img.kept = true
 	f.wake()
-	return img.copy(), nil
+	return f.copy(pin), nil
 }
 
-// Forget removes pin from the host, with its keep-tag: someone was at it.
-func (f *Fake) Forget(pin registry.Pin) {
-	f.change(func() { delete(f.images, pin) })
+// Publish lets a tag of the pin's repository mean pin.
+func (f *Fake) Publish(ctx context.Context, pin registry.Pin, tag string) error {
+	what := "publish image " + pin.String() + " as " + tag
+	ref, err := registry.NewRef(pin.Repository(), tag)
+	if err != nil || strings.HasPrefix(tag, ownTags) {
+		return f.refuse(problem.InvalidRequest, what, "no image is published under that tag")
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.reach(ctx, what); err != nil {
+		return err
+	}
+	if img := f.images[pin]; img == nil || !f.platform.Runs(img.platform) {
+		return f.refuse(problem.ImageLost, what, "the image went away")
+	}
+	f.tags[ref] = pin
+	f.wake()
+	return nil
 }
+
+// Forget removes pin from the host, with its keep-tag and all its tags: someone
+// was at it.
+func (f *Fake) Forget(pin registry.Pin) { f.lose(func() { f.drop(pin) }) }
 
 // Untag removes the keep-tag of pin: someone was at it.
 func (f *Fake) Untag(pin registry.Pin) {
-	f.change(func() {
+	f.lose(func() {
 		if img := f.images[pin]; img != nil {
 			img.kept = false
 		}
 	})
 }
 
+// drop removes an image with its names. The caller holds the lock.
+func (f *Fake) drop(pin registry.Pin) {
+	delete(f.images, pin)
+	maps.DeleteFunc(f.tags, func(_ registry.Ref, p registry.Pin) bool { return p == pin })
+}
+
 // Load puts pin on the host without a pull and without a keep-tag, as someone
-// else's docker pull would. It must have been published.
+// else's docker pull would. It must have been pushed.
 func (f *Fake) Load(pin registry.Pin) {
-	f.change(func() { f.images[pin] = f.hold(f.upstream.published[pin]) })
+	f.change(func() { f.images[pin] = f.hold(f.upstream.pushed[pin]) })
 }
 
-// hold makes an image of what was published. The caller holds the lock.
-func (f *Fake) hold(p published) *held {
-	return &held{published: p, id: f.id("image")}
+// hold makes an image of what was pushed. The caller holds the lock.
+func (f *Fake) hold(p pushed) *held {
+	return &held{pushed: p, id: f.id("image")}
 }
 
-func (h *held) copy() warmer.Copy {
-	c := warmer.Copy{ID: h.id, Platform: h.platform, Kept: h.kept}
-	for _, size := range h.layers {
+// copy tells of an image that is on the host. The caller holds the lock.
+func (f *Fake) copy(pin registry.Pin) warmer.Copy {
+	img := f.images[pin]
+	c := warmer.Copy{ID: img.id, Platform: img.platform, Kept: img.kept}
+	for _, size := range img.layers {
 		c.Bytes += size
 	}
+	for ref, p := range f.tags {
+		if p == pin {
+			c.Tags = append(c.Tags, ref.Tag())
+		}
+	}
+	slices.Sort(c.Tags)
 	return c
 }
 

@@ -11,13 +11,14 @@ import (
 
 // upstream is the registry behind a fake engine.
 type upstream struct {
-	published map[registry.Pin]published
-	failures  map[registry.Pin]*failure
-	speed     int64 // bytes a second; 0: at once
-	held      bool
+	pushed   map[registry.Pin]pushed
+	failures map[registry.Pin]*failure
+	mirror   func(registry.Repository) (registry.Repository, bool)
+	speed    int64 // bytes a second; 0: at once
+	held     bool
 }
 
-type published struct {
+type pushed struct {
 	platform registry.Platform
 	layers   []int64 // bytes; layers of one size are one layer
 }
@@ -30,16 +31,24 @@ type failure struct {
 // steps is how many times a layer's download is reported.
 const steps = 4
 
-// Publish makes pin available to pulls: an image for platform with layers of
+// Push makes pin available to pulls: an image for platform with layers of
 // these sizes, in bytes. Layers of equal size are taken for the same layer, so
-// two images can share some. A pin that was never published is gone upstream.
-func (f *Fake) Publish(pin registry.Pin, platform registry.Platform, layers []int64) {
-	f.change(func() { f.upstream.published[pin] = published{platform, layers} })
+// two images can share some. A pin that was never pushed is gone upstream.
+func (f *Fake) Push(pin registry.Pin, platform registry.Platform, layers []int64) {
+	f.change(func() { f.upstream.pushed[pin] = pushed{platform, layers} })
 }
 
-// Unpublish lets the registry lose pin; copies on the host stay.
-func (f *Fake) Unpublish(pin registry.Pin) {
-	f.change(func() { delete(f.upstream.published, pin) })
+// Unpush lets the registry lose pin; copies on the host stay.
+func (f *Fake) Unpush(pin registry.Pin) {
+	f.change(func() { delete(f.upstream.pushed, pin) })
+}
+
+// SetMirror tells where a repository is pulled from first, as Options.Mirror of
+// a docker.Host does. What a mirror has is pushed to it; a pull of what it lacks
+// goes on at the origin. A pull that the mirror served counts as one of the
+// mirror's pin only.
+func (f *Fake) SetMirror(mirror func(registry.Repository) (registry.Repository, bool)) {
+	f.change(func() { f.upstream.mirror = mirror })
 }
 
 // FailPull lets the next n pulls of pin fail with err after their first layer,
@@ -60,28 +69,47 @@ func (f *Fake) HoldPulls() { f.change(func() { f.upstream.held = true }) }
 // ReleasePulls lets held pulls go on.
 func (f *Fake) ReleasePulls() { f.change(func() { f.upstream.held = false }) }
 
-// pull fetches what is published. It ends with the image on the host, for
-// whatever platform: engines answer 200 for a wrong one.
+// pull fetches pin, from its mirror where there is one that has it.
 func (f *Fake) pull(ctx context.Context, pin registry.Pin, progress func(warmer.Progress)) error {
-	what := "pull " + pin.String()
-	wiped := f.beginPull(pin)
+	var seen warmer.Progress
+	f.mu.Lock()
+	mirror := f.upstream.mirror
+	f.mu.Unlock()
+	if mirror != nil {
+		if repo, ok := mirror(pin.Repository()); ok {
+			err := f.pullFrom(ctx, registry.NewPin(repo, pin.Digest()), pin, &seen, progress)
+			if err == nil || ctx.Err() != nil || problem.CodeOf(err) == problem.HostUnreachable {
+				return err
+			}
+		}
+	}
+	return f.pullFrom(ctx, pin, pin, &seen, progress)
+}
+
+// pullFrom fetches what was pushed at a source. It ends with the image on the
+// host as pin, for whatever platform: engines answer 200 for a wrong one.
+func (f *Fake) pullFrom(ctx context.Context, source, pin registry.Pin, seen *warmer.Progress, progress func(warmer.Progress)) error {
+	what := "pull " + source.String()
+	wiped := f.beginPull(source)
 	defer f.change(func() { f.counts.pulling-- })
 	if err := f.until(ctx, what, func() (bool, error) { return !f.upstream.held, f.reach(ctx, what) }); err != nil {
 		return err
 	}
 	f.mu.Lock()
-	img, ok := f.upstream.published[pin]
+	img, ok := f.upstream.pushed[source]
 	had := f.layers()
-	failed := f.fail(pin)
+	failed := f.fail(source)
 	f.mu.Unlock()
 	if !ok {
 		return f.refuse(problem.TagNotFound, what, "the digest is gone upstream")
 	}
-	seen := warmer.Progress{Layers: len(img.layers)}
+	seen.Layers = len(img.layers)
 	for i, size := range img.layers {
-		if err := f.pullLayer(ctx, what, wiped, &seen, size, had[size], progress); err != nil {
+		if err := f.pullLayer(ctx, what, wiped, seen, size, had[size], progress); err != nil {
 			return err
 		}
+		seen.LayersDone = max(seen.LayersDone, i+1)
+		f.report(*seen, progress)
 		if i == 0 && failed != nil {
 			return failed
 		}
@@ -109,8 +137,6 @@ func (f *Fake) pullLayer(ctx context.Context, what string, wiped int, seen *warm
 		seen.Bytes += size*(i+1)/steps - size*i/steps
 		f.report(*seen, progress)
 	}
-	seen.LayersDone++
-	f.report(*seen, progress)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.reach(ctx, what)

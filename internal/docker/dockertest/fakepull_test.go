@@ -19,8 +19,8 @@ var amd64 = registry.Platform{OS: "linux", Architecture: "amd64"}
 func stocked() (f *Fake, a, b registry.Pin) {
 	f = NewFake(Options{})
 	a, b = Pin("reg.test/jobs", 1), Pin("reg.test/jobs", 2)
-	f.Publish(a, amd64, []int64{1 << 20, 2 << 20})
-	f.Publish(b, amd64, []int64{1 << 20, 4 << 20})
+	f.Push(a, amd64, []int64{1 << 20, 2 << 20})
+	f.Push(b, amd64, []int64{1 << 20, 4 << 20})
 	return f, a, b
 }
 
@@ -73,10 +73,10 @@ func TestFailPull(t *testing.T) {
 	if _, err := f.Keep(t.Context(), a, nil); err != nil {
 		t.Errorf("Keep after two failures: %v", err)
 	}
-	f.Unpublish(a)
+	f.Unpush(a)
 	f.Forget(a)
 	_, err := f.Keep(t.Context(), a, nil)
-	wantCode(t, "Keep of what was unpublished", err, problem.TagNotFound)
+	wantCode(t, "Keep of what was unpushed", err, problem.TagNotFound)
 }
 
 func TestHeldPulls(t *testing.T) {

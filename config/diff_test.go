@@ -1,0 +1,85 @@
+package config
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const diffBase = `
+state: {path: /a}
+registries: [{name: r.example.com, username: ci, password: Zq7Xw9Kp}, {name: s.example.com, username: ci, password: Zq7Xw9Kp}]
+hosts:
+  - {name: etl-1, endpoint: unix:///a, labels: {pool: etl}}
+  - {name: etl-2, endpoint: 'tcp://b:1', insecure: true}
+  - {name: etl-3, endpoint: 'tcp://c:1', tls: {server_name: c}}
+images:
+  - {name: jobs, repository: node}
+  - {name: old, repository: node, track: {tag: '20'}}
+`
+
+func TestDiff(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		changes []string // old, new, old, new …
+		want    []string
+	}{
+		"nothing":          {nil, nil},
+		"another spelling": {[]string{"{name: jobs, repository: node}", "{name: jobs, repository: docker.io/library/node, keep: 2}"}, nil},
+		"another order":    {[]string{"  - {name: jobs, repository: node}\n", "", "{tag: '20'}}", "{tag: '20'}}\n  - {name: jobs, repository: node}"}, nil},
+		"scalars": {
+			[]string{"state: {path: /a}", "state: {path: /b}\nlimits: {pulls: 4, rate: 50/s}"},
+			[]string{"state.path /a -> /b", "limits.pulls none -> 4", "limits.rate none -> 50/s"},
+		},
+		"an image added and one removed": {
+			[]string{"name: old", "name: new"},
+			[]string{"images: removed old", "images: added new"},
+		},
+		"a password": {[]string{"password: Zq7Xw9Kp}, {name: s", "password: Yq7Xw9Kp}, {name: s"}, []string{"registries r.example.com: password changed"}},
+		"a host": {
+			[]string{"labels: {pool: etl}", "labels: {pool: web, rack: a}, limits: {pulls: 4}"},
+			[]string{"hosts etl-1: labels pool=etl -> pool=web, rack=a", "hosts etl-1: limits.pulls 2 -> 4"},
+		},
+		"TLS": {
+			[]string{"insecure: true", "tls: {}", "tls: {server_name: c}", "tls: {server_name: d}"},
+			[]string{"hosts etl-2: insecure true -> false", "hosts etl-2: tls added", "hosts etl-3: tls.server_name c -> d"},
+		},
+		"an image": {
+			[]string{"name: jobs, repository: node", "name: jobs, repository: node, keep: 0, retag: true, promote: {when: any}, windows: [{days: sat}], verify: {command: [v, Zq7Xw9Kp]}"},
+			[]string{
+				"images jobs: windows changed", "images jobs: verify.command changed", "images jobs: verify.timeout none -> 1m",
+				"images jobs: promote.when all -> any", "images jobs: retag false -> true", "images jobs: keep 2 -> 0",
+			},
+		},
+		"what is tracked": {
+			[]string{"track: {tag: '20'}", "track: {select: {newest: 2}}"},
+			[]string{"images old: track.tag 20 -> none", "images old: track.select added"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := Diff(mustLoad(t, write(t, diffBase)), mustLoad(t, write(t, strings.NewReplacer(c.changes...).Replace(diffBase))))
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("changes (-want +got):\n%s", diff)
+			}
+			if strings.Contains(strings.Join(got, "\n"), "q7Xw9Kp") {
+				t.Errorf("a secret is told: %q", got)
+			}
+		})
+	}
+}
+
+func TestDiffOfFiles(t *testing.T) {
+	t.Parallel()
+	c := mustLoad(t, "testdata/full.yaml")
+	was := *c
+	was.Registries = append([]Registry{}, c.Registries...)
+	was.Registries[1].Password = "what the file held before"
+	was.HostsFile = ""
+	was.Hosts = c.Hosts[:len(c.Hosts)-1]
+	want := []string{"registries docker.io: password changed", "hosts: added spot-1", "hosts_file none -> " + c.HostsFile}
+	if diff := cmp.Diff(want, Diff(&was, c)); diff != "" {
+		t.Errorf("changes (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,308 @@
+package config
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/prewarm/prewarm/internal/problem"
+)
+
+const watched = "hosts: [{name: a, endpoint: unix:///a}]\nregistries: [{name: ghcr.io, username: ci, password_file: token}]\nhosts_file: more.yaml\n"
+
+// folder makes a folder with a configuration and the files that it names.
+func folder(t *testing.T, at string) {
+	t.Helper()
+	for name, text := range map[string]string{"prewarm.yaml": watched, "token": "first", "more.yaml": "hosts: []"} {
+		put(t, filepath.Join(at, name), text)
+	}
+}
+
+func put(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func link(t *testing.T, target, path string) {
+	t.Helper()
+	if err := os.Symlink(target, path+".new"); err != nil {
+		t.Fatal(err)
+	}
+	rename(t, path+".new", path)
+}
+
+func rename(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.Rename(from, to); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// follower watches a configuration until the test ends.
+type follower struct {
+	t       *testing.T
+	changes chan struct{}
+}
+
+func followFiles(t *testing.T, path string) *follower {
+	t.Helper()
+	f := &follower{t: t, changes: make(chan struct{}, 100)}
+	c := mustLoad(t, path)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- Watch(ctx, c, func() { f.changes <- struct{}{} }) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Watch ended with %v", err)
+		}
+	})
+	f.still()
+	return f
+}
+
+// moved waits for a change.
+func (f *follower) moved() {
+	f.t.Helper()
+	select {
+	case <-f.changes:
+	case <-time.After(10 * time.Second):
+		f.t.Fatal("the change was not seen")
+	}
+}
+
+// still waits long enough to be sure that no change is told.
+func (f *follower) still() {
+	f.t.Helper()
+	select {
+	case <-f.changes:
+		f.t.Fatal("a change was told where there was none")
+	case <-time.After(3 * settle):
+	}
+}
+
+// settled waits until no change is told any more, and counts those until then: a
+// machine that stalls makes two changes of one.
+func (f *follower) settled() int {
+	for n := 0; ; n++ {
+		select {
+		case <-f.changes:
+		case <-time.After(3 * settle):
+			return n
+		}
+	}
+}
+
+func TestWatchPlainFiles(t *testing.T) {
+	t.Parallel()
+	at := t.TempDir()
+	folder(t, at)
+	path := filepath.Join(at, "prewarm.yaml")
+	f := followFiles(t, path)
+
+	put(t, path, watched) // a touch
+	put(t, filepath.Join(at, "other"), "x")
+	f.still()
+
+	for i := range 5 { // an editor that writes in pieces
+		put(t, path, watched+strings.Repeat("#", i+1))
+		time.Sleep(settle / 10)
+	}
+	f.moved()
+	if more := f.settled(); more > 2 {
+		t.Errorf("%d more changes are told of one", more)
+	}
+
+	put(t, filepath.Join(at, "token"), "second")
+	f.moved()
+	put(t, filepath.Join(at, "more.yaml"), "hosts: [{name: b, endpoint: unix:///b}]")
+	f.moved()
+
+	put(t, filepath.Join(at, "new"), watched+"# by rename")
+	rename(t, filepath.Join(at, "new"), path)
+	f.moved()
+
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	f.moved() // Load refuses it, and the caller keeps what it has
+	put(t, path, watched)
+	f.moved()
+	f.still()
+}
+
+// A secret that a refused configuration names is followed too: once it is there,
+// the configuration is good.
+func TestWatchFollowsNewFiles(t *testing.T) {
+	t.Parallel()
+	at := t.TempDir()
+	folder(t, at)
+	path := filepath.Join(at, "prewarm.yaml")
+	f := followFiles(t, path)
+	put(t, path, strings.Replace(watched, "token", "deep/er/token", 1))
+	f.moved()
+	_ = refused(t, path, nil)
+	put(t, filepath.Join(at, "deep", "er", "token"), "third")
+	f.moved()
+	mustLoad(t, path)
+	put(t, filepath.Join(at, "deep", "er", "token"), "fourth")
+	f.moved()
+}
+
+// What a kubelet does: the files are links to ..data/name, and ..data is a link
+// to a folder, which is exchanged by a rename.
+func TestWatchConfigMap(t *testing.T) {
+	t.Parallel()
+	at := t.TempDir()
+	folder(t, filepath.Join(at, "..2026_1"))
+	link(t, "..2026_1", filepath.Join(at, "..data"))
+	for _, name := range []string{"prewarm.yaml", "token", "more.yaml"} {
+		link(t, filepath.Join("..data", name), filepath.Join(at, name))
+	}
+	f := followFiles(t, filepath.Join(at, "prewarm.yaml"))
+
+	folder(t, filepath.Join(at, "..2026_2"))
+	link(t, "..2026_2", filepath.Join(at, "..data"))
+	if err := os.RemoveAll(filepath.Join(at, "..2026_1")); err != nil {
+		t.Fatal(err)
+	}
+	f.still() // the same content
+
+	folder(t, filepath.Join(at, "..2026_3"))
+	put(t, filepath.Join(at, "..2026_3", "token"), "second")
+	link(t, "..2026_3", filepath.Join(at, "..data"))
+	if err := os.RemoveAll(filepath.Join(at, "..2026_2")); err != nil {
+		t.Fatal(err)
+	}
+	f.moved()
+	f.still()
+}
+
+func TestWatchFolderExchanged(t *testing.T) {
+	t.Parallel()
+	at := t.TempDir()
+	folder(t, filepath.Join(at, "conf"))
+	f := followFiles(t, filepath.Join(at, "conf", "prewarm.yaml"))
+
+	folder(t, filepath.Join(at, "next"))
+	put(t, filepath.Join(at, "next", "token"), "second")
+	rename(t, filepath.Join(at, "conf"), filepath.Join(at, "old"))
+	rename(t, filepath.Join(at, "next"), filepath.Join(at, "conf"))
+	f.moved()
+	f.settled()
+
+	put(t, filepath.Join(at, "old", "token"), "third") // not ours any more
+	f.still()
+	put(t, filepath.Join(at, "conf", "token"), "third")
+	f.moved()
+
+	if err := os.RemoveAll(filepath.Join(at, "conf")); err != nil {
+		t.Fatal(err)
+	}
+	f.moved()
+	folder(t, filepath.Join(at, "conf"))
+	f.moved()
+	put(t, filepath.Join(at, "conf", "token"), "fifth")
+	f.moved()
+}
+
+// What changes between Load and Watch is not lost.
+func TestWatchSeesWhatChangedBefore(t *testing.T) {
+	t.Parallel()
+	at := t.TempDir()
+	folder(t, at)
+	c := mustLoad(t, filepath.Join(at, "prewarm.yaml"))
+	put(t, filepath.Join(at, "token"), "second")
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	changes := 0
+	if err := Watch(ctx, c, func() { changes++; cancel() }); err != nil || changes != 1 {
+		t.Errorf("err %v, %d changes, want one", err, changes)
+	}
+}
+
+func TestWatchWithoutFiles(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]*Config{"the default": Default(), "the environment": mustLoad(t, "", "PREWARM_HOSTS=[]")} {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*settle)
+		if err := Watch(ctx, c, func() { t.Errorf("%s changed", name) }); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		cancel()
+	}
+}
+
+func TestCannotWatch(t *testing.T) {
+	t.Parallel()
+	watcher, err := fsnotify.NewWatcher()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := watcher.Close(); err != nil {
+		t.Fatal(err)
+	}
+	at := t.TempDir()
+	err = (&watch{watcher: watcher}).follow([]string{filepath.Join(at, "prewarm.yaml")})
+	if err == nil {
+		t.Fatal("a closed watcher watches")
+	}
+	if got := err.Error(); !strings.Contains(got, "watch "+at+" for changes: it can't be read") {
+		t.Errorf("the error is %q", got)
+	}
+	for cause, want := range map[error]string{
+		os.ErrPermission: "watch /etc for changes: Prewarm's user may not read it; let Prewarm's user read the folder and restart; until then, changes are taken over on SIGHUP",
+		syscall.ENOSPC:   "watch /etc for changes: all inotify watches of the system are in use; raise fs.inotify.max_user_watches and restart; until then, changes are taken over on SIGHUP",
+		syscall.EMFILE:   "watch /etc for changes: all inotify instances of the user are in use; raise fs.inotify.max_user_instances and restart; until then, changes are taken over on SIGHUP",
+	} {
+		told := problem.From(cannotWatch("/etc", cause))
+		if got := told.Message + "; " + told.Mend; got != want {
+			t.Errorf("%v is told as\n%s\nwant\n%s", cause, got, want)
+		}
+	}
+}
+
+func TestTrail(t *testing.T) {
+	t.Parallel()
+	at, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, filepath.Join(at, "real", "file"), "")
+	link(t, "real", filepath.Join(at, "folder"))
+	link(t, at+"/folder/../real/file", filepath.Join(at, "file"))
+	link(t, "b", filepath.Join(at, "a"))
+	link(t, "a", filepath.Join(at, "b"))
+	for file, want := range map[string][]string{
+		"real/file":   {"real", "real/file"},
+		"folder/file": {"folder", "real", "real/file"},
+		"file":        {"file", "folder", "real", "real", "real/file"},
+		"none/file":   {"none"},
+		"real/none":   {"real", "real/none"},
+	} {
+		var got []string
+		for _, entry := range trailOf(filepath.Join(at, file)) {
+			if rest, ok := strings.CutPrefix(entry, at+"/"); ok {
+				got = append(got, rest)
+			}
+		}
+		// An absolute link begins anew at the root, above the test's folder.
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", file, diff)
+		}
+	}
+	if got := trailOf(filepath.Join(at, "a")); len(got) > 100 {
+		t.Errorf("links to each other lead on: %d entries", len(got))
+	}
+}

@@ -1,0 +1,63 @@
+package api
+
+import "time"
+
+// Host is one Docker host.
+type Host struct {
+	Name        string    `json:"name"`
+	Contact     string    `json:"contact" enum:"unknown,reachable,unreachable,duplicate_engine"`
+	Since       time.Time `json:"since" doc:"When the contact became what it is."`
+	Reason      string    `json:"reason,omitempty" doc:"Why it is not reachable."`
+	Engine      string    `json:"engine,omitempty" doc:"Version of the engine."`
+	APIVersion  string    `json:"api_version,omitempty" doc:"As negotiated."`
+	ImageStore  string    `json:"image_store,omitempty" enum:"classic,containerd"`
+	Platform    string    `json:"platform,omitempty"`
+	CPUs        int       `json:"cpus,omitempty"`
+	Memory      int64     `json:"memory,omitempty" doc:"Bytes."`
+	Disk        *Disk     `json:"disk,omitempty" doc:"Where the engine keeps images; missing where that is not known, as over tcp."`
+	ClockOffset float64   `json:"clock_offset_seconds" doc:"The engine's clock minus the server's; 0 also where it is not known."`
+	Drift       Drift     `json:"drift" doc:"What somebody else removed from the host, and was warmed again."`
+	Paused      bool      `json:"paused,omitempty" doc:"No new pull is started: warming is paused here or on the fleet."`
+	Pulling     int       `json:"pulling"`
+	Pulls       int       `json:"pulls" doc:"Limit of pulls at once."`
+	Running     int       `json:"running"`
+	Runs        int       `json:"runs" doc:"Limit of runs at once."`
+}
+
+// Disk is a file system, in bytes.
+type Disk struct {
+	Free  int64 `json:"free" doc:"Bytes."`
+	Total int64 `json:"total" doc:"Bytes."`
+}
+
+// Drift counts what somebody else removed from a host.
+type Drift struct {
+	Total    int        `json:"total" doc:"Since the server started."`
+	LastHour int        `json:"last_hour"`
+	LastAt   *time.Time `json:"last_at,omitempty"`
+}
+
+// Hosts lists the hosts.
+type Hosts struct {
+	Hosts []Host `json:"hosts"`
+}
+
+// PauseRequest asks for an activity to stop, or to go on.
+type PauseRequest struct {
+	What string `json:"what" enum:"watching,warming" doc:"watching: looking at tags by their schedules. warming: starting pulls; those under way go on."`
+	Host string `json:"host,omitempty" maxLength:"128" doc:"Only on this host; watching is the fleet's alone. Left out: on the fleet."`
+	By   string `json:"by,omitempty" maxLength:"256" doc:"Who asks, as they say." example:"ada@laptop"`
+}
+
+// Pause is an activity that somebody stopped.
+type Pause struct {
+	What  string    `json:"what" enum:"watching,warming"`
+	Host  string    `json:"host,omitempty" doc:"Missing: the whole fleet."`
+	Since time.Time `json:"since"`
+	By    string    `json:"by,omitempty" doc:"Who asked, as they said."`
+}
+
+// Pauses lists what is paused, the fleet's first.
+type Pauses struct {
+	Pauses []Pause `json:"pauses"`
+}

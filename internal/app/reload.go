@@ -1,0 +1,77 @@
+package app
+
+import (
+	"context"
+
+	"github.com/prewarm/prewarm/config"
+)
+
+// Reload asks for the configuration to be read again. It never blocks; what
+// comes of it is logged.
+func (a *App) Reload() {
+	select {
+	case a.reload <- struct{}{}:
+	default: // a reload is owed already
+	}
+}
+
+// keepWatching looks at tags, and puts a changed configuration into force, until
+// ctx ends.
+func (a *App) keepWatching(ctx context.Context) {
+	loops := &watchers{app: a, running: make(map[string]watcher)}
+	defer loops.end()
+	loops.use(ctx, a.config.Load().Images)
+	if a.opts.Load != nil {
+		loops.started.Go(func() {
+			if err := config.Watch(ctx, a.opts.Config, a.Reload); err != nil {
+				a.opts.Logger.Warn("changes of the configuration are not noticed by themselves", "error", err)
+			}
+		})
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-a.reload:
+			if a.renew() {
+				loops.use(ctx, a.config.Load().Images)
+			}
+		}
+	}
+}
+
+// renew reads the configuration and puts it into force. One that is refused
+// changes nothing.
+func (a *App) renew() bool {
+	log := a.opts.Logger
+	if a.opts.Load == nil {
+		return false
+	}
+	next, err := a.opts.Load()
+	if err != nil {
+		log.Error("changed configuration refused; the one before stays in force", "error", err)
+		return false
+	}
+	now := a.config.Load()
+	changes := config.Diff(now, next)
+	if len(changes) == 0 {
+		log.Info("configuration read again; nothing changed")
+		return false
+	}
+	if next.Server != now.Server || next.State != now.State {
+		log.Warn("server and state of the configuration take effect at the next start")
+	}
+	// The engines can be refused, so they come first.
+	if err := a.engines.use(next.Hosts); err != nil {
+		log.Error("changed configuration refused; the one before stays in force", "error", err)
+		return false
+	}
+	a.config.Store(next)
+	a.registries.Reconfigure(registryOptions(next, a.opts.Version))
+	a.warmer.Reconfigure(setup(next, a.engines))
+	a.runner.Reconfigure(runnerHosts(next, a.engines))
+	for _, change := range changes {
+		log.Info("configuration changed", "what", change)
+	}
+	return true
+}

@@ -1,0 +1,145 @@
+package app_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/prewarm/prewarm/config"
+	"github.com/prewarm/prewarm/internal/api"
+	"github.com/prewarm/prewarm/internal/app"
+)
+
+// reloading is an App whose configuration file can be written again.
+type reloading struct {
+	*running
+	t    *testing.T
+	path string
+	app  *app.App
+}
+
+func startReloading(t *testing.T, text string) *reloading {
+	t.Helper()
+	r := &reloading{t: t, path: filepath.Join(t.TempDir(), "prewarm.yaml")}
+	r.write(text)
+	load := func() (*config.Config, error) { return config.Load(r.path, nil) }
+	c, err := load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &log{}
+	r.app, err = app.New(t.Context(), app.Options{Config: c, Load: load, Version: "test", Logger: slog.New(slog.NewTextHandler(l, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- r.app.Run(ctx) }()
+	transport := &http.Transport{}
+	r.running = &running{addr: r.app.Addr().String(), log: l, client: &api.Client{URL: "http://" + r.app.Addr().String(), HTTP: http.Client{Transport: transport}}}
+	t.Cleanup(func() {
+		cancel()
+		transport.CloseIdleConnections()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return r
+}
+
+func (r *reloading) write(text string) {
+	r.t.Helper()
+	text = "server: {listen: 127.0.0.1:0}\nstate: {path: state}\n" + text
+	if err := os.WriteFile(r.path+".new", []byte(text), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+	if err := os.Rename(r.path+".new", r.path); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *reloading) images() string {
+	images, err := r.client.Images(r.t.Context())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	var names []string
+	for _, i := range images.Images {
+		names = append(names, i.Name)
+	}
+	return strings.Join(names, " ")
+}
+
+const gone = "hosts:\n  - {name: gone, endpoint: \"unix:///nowhere/docker.sock\"}\n"
+
+func TestAChangedFileTakesEffectByItself(t *testing.T) {
+	t.Parallel()
+	var ready atomic.Bool
+	ready.Store(true)
+	address, digest, _ := registryOf(t, &ready, http.StatusOK)
+	registries := fmt.Sprintf("registries:\n  - {name: %q, plain_http: true}\n", address)
+	jobs := fmt.Sprintf("  - {name: jobs, repository: %q, watch: '@every 1s'}\n", address+"/etl/jobs")
+	other := fmt.Sprintf("  - {name: other, repository: %q, watch: '@every 1s'}\n", address+"/etl/other")
+	r := startReloading(t, registries+gone+"images:\n"+jobs)
+	seen := func(image string) bool {
+		i, err := r.client.Image(r.t.Context(), image)
+		return err == nil && len(i.Tracks) == 1 && len(i.Tracks[0].Coming) == 1 && i.Tracks[0].Coming[0].Digest == digest
+	}
+	await(t, "jobs was looked at", func() bool { return seen("jobs") })
+
+	r.write(registries + gone + "images:\n" + jobs + other)
+	await(t, "the new image was looked at", func() bool { return seen("other") })
+	if !seen("jobs") {
+		t.Error("jobs lost its rollout")
+	}
+
+	r.write(registries + gone + "images:\n" + other)
+	await(t, "jobs is gone", func() bool { return r.images() == "other" })
+
+	r.write(registries + "hosts: nonsense\n")
+	await(t, "the nonsense was refused", func() bool { return strings.Contains(r.log.String(), "refused") })
+	if r.images() != "other" {
+		t.Errorf("a refused configuration took effect: %s", r.images())
+	}
+	for _, want := range []string{"images: added other", "images: removed jobs"} {
+		if !strings.Contains(r.log.String(), want) {
+			t.Errorf("the log does not tell %q:\n%s", want, r.log)
+		}
+	}
+}
+
+func TestReloadWithoutAChange(t *testing.T) {
+	t.Parallel()
+	r := startReloading(t, gone)
+	r.app.Reload()
+	await(t, "it says so", func() bool { return strings.Contains(r.log.String(), "nothing changed") })
+}
+
+// Hosts and secrets change under the same names.
+func TestHostsComeAndGo(t *testing.T) {
+	t.Parallel()
+	r := startReloading(t, gone)
+	hosts := func() string {
+		all, err := r.client.Hosts(r.t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b bytes.Buffer
+		for _, h := range all.Hosts {
+			fmt.Fprintf(&b, "%s:%d ", h.Name, h.Runs)
+		}
+		return b.String()
+	}
+	await(t, "one host", func() bool { return hosts() == "gone:8 " })
+	r.write("hosts:\n  - {name: gone, endpoint: \"unix:///nowhere/docker.sock\", limits: {runs: 3}}\n  - {name: new, endpoint: \"unix:///nowhere/new.sock\"}\n")
+	await(t, "two hosts", func() bool { return hosts() == "gone:3 new:8 " })
+	r.write("hosts:\n  - {name: new, endpoint: \"unix:///nowhere/new.sock\"}\n")
+	await(t, "the first is gone", func() bool { return hosts() == "new:8 " })
+}

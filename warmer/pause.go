@@ -1,0 +1,126 @@
+package warmer
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/prewarm/prewarm/internal/problem"
+)
+
+type pauseKey struct {
+	what Activity
+	host string
+}
+
+// Pause stops an activity on a host, or on the fleet where host is empty, until
+// Resume; it is on disk when it returns. Pulls under way go on. Asking twice
+// changes nothing.
+func (w *Warmer) Pause(ctx context.Context, what Activity, host, who string) error {
+	return w.setPause(ctx, Pause{What: what, Host: host, Since: time.Now(), Who: who}, true)
+}
+
+// Resume ends a pause. Asking without one changes nothing.
+func (w *Warmer) Resume(ctx context.Context, what Activity, host, who string) error {
+	return w.setPause(ctx, Pause{What: what, Host: host, Since: time.Now(), Who: who}, false)
+}
+
+func (w *Warmer) setPause(ctx context.Context, p Pause, paused bool) error {
+	w.deciding.Lock()
+	defer w.deciding.Unlock()
+	key := pauseKey{p.What, p.Host}
+	w.mu.Lock()
+	_, already := w.pauses[key]
+	err := w.pausable(p)
+	w.mu.Unlock()
+	// What is paused can be resumed, also on a host that left the configuration.
+	if err != nil && !already {
+		return err
+	}
+	if already == paused {
+		return nil
+	}
+	verb, change := Resuming, Change{Resumed: []Pause{p}}
+	if paused {
+		verb, change = Pausing, Change{Paused: []Pause{p}}
+	}
+	act, err := newAct(verb, p.Who)
+	if err != nil {
+		return err
+	}
+	act.Detail = p.String()
+	change.Acts = []Act{act}
+	if err := w.opts.Store.Save(context.WithoutCancel(ctx), change); err != nil {
+		return fmt.Errorf("%s %s: %w", verb, p, err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.pauses, key)
+	if paused {
+		w.pauses[key] = p
+	}
+	w.unsettleAll()
+	w.announce()
+	w.tell(act.event())
+	w.Kick()
+	w.log.Info(string(verb), "what", p.What, "host", p.Host, "by", p.Who)
+	return nil
+}
+
+// pausable refuses what can't be paused. The caller holds mu.
+func (w *Warmer) pausable(p Pause) error {
+	switch {
+	case p.What != Watching && p.What != Pulling:
+		return problem.New(problem.InvalidRequest, fmt.Sprintf("pause %q: there is no such activity", p.What), "name watching or warming")
+	case p.What == Watching && p.Host != "":
+		return problem.New(problem.InvalidRequest, "pause watching on host "+p.Host+": tags are looked at once for the whole fleet", "leave the host out, or pause warming on it")
+	case p.Host != "" && w.hosts[p.Host] == nil:
+		return problem.New(problem.HostNotManaged, fmt.Sprintf("no host is called %q", p.Host), "prewarm status lists the hosts")
+	}
+	return nil
+}
+
+// String says what is paused where.
+func (p Pause) String() string {
+	if p.Host == "" {
+		return string(p.What) + " on the fleet"
+	}
+	return string(p.What) + " on host " + p.Host
+}
+
+// isPaused tells whether an activity is paused on a host itself, or on the
+// fleet. The caller holds mu.
+func (w *Warmer) isPaused(what Activity, host string) bool {
+	_, paused := w.pauses[pauseKey{what, host}]
+	return paused
+}
+
+// Paused tells whether an activity is paused on the fleet, and gives a channel
+// that is closed at the next change.
+func (w *Warmer) Paused(what Activity) (paused bool, changed <-chan struct{}) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.isPaused(what, ""), w.changed
+}
+
+// Pauses lists what is paused, the fleet's first.
+func (w *Warmer) Pauses() []Pause {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.SortedFunc(maps.Values(w.pauses), func(a, b Pause) int {
+		return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.What, b.What))
+	})
+}
+
+func newAct(verb Verb, who string) (Act, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return Act{}, fmt.Errorf("make an id: %w", err)
+	}
+	return Act{ID: id.String(), At: time.Now(), Who: who, Verb: verb}, nil
+}

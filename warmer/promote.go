@@ -1,0 +1,113 @@
+package warmer
+
+import "time"
+
+// maxHeld bounds how many digests of a track wait to be trusted: where each
+// needs an approval and nobody comes, only the newest matter.
+const maxHeld = 20
+
+// admit lets the held rollouts go that have nothing left to wait for, asks for
+// the verifications that are due, and ends the oldest of too many.
+func admit(t TrackState, now time.Time) (admitted []Rollout, decided []Action) {
+	held := t.Held
+	for ; len(held) > maxHeld; held = held[1:] {
+		decided = append(decided, Overtake{held[0]})
+	}
+	for _, r := range held {
+		if len(r.Holds(t.Track.Policy, now)) == 0 {
+			admitted = append(admitted, r)
+			decided = append(decided, Admit{r})
+			continue
+		}
+		if r.verifiable(t.Track.Policy, now) {
+			decided = append(decided, Verify{Rollout: r, By: *t.Track.Policy.Verify})
+		}
+	}
+	return admitted, decided
+}
+
+// advance decides what becomes of a track's rollouts: the newest one that is
+// ready is promoted and those before it are overtaken. While none is ready the
+// oldest goes on (a push every minute and one slow host must not starve
+// promotion), the newest warms beside it, and those between are overtaken.
+func advance(t TrackState, o Observed) (current *Rollout, coming []Rollout, decided []Action) {
+	for i := len(t.Coming) - 1; i >= 0; i-- {
+		r := t.Coming[i]
+		if !mayPromote(t, r, o.Now) || !ready(r, t.Track, o) {
+			continue
+		}
+		for _, older := range t.Coming[:i] {
+			decided = append(decided, Overtake{older})
+		}
+		decided = append(decided, outdated(t, r, o.Now)...)
+		decided = append(decided, Promote{r})
+		return &t.Coming[i], t.Coming[i+1:], decided
+	}
+	coming = t.Coming
+	if n := len(coming); n > 2 {
+		for _, r := range coming[1 : n-1] {
+			decided = append(decided, Overtake{r})
+		}
+		coming = []Rollout{coming[0], coming[n-1]}
+	}
+	return t.Current, coming, decided
+}
+
+// outdated ends the held rollouts that are older than the one to be promoted.
+func outdated(t TrackState, promoted Rollout, now time.Time) []Action {
+	var actions []Action
+	for _, r := range t.Held {
+		// What was admitted a moment ago is in Coming.
+		if r.ID < promoted.ID && len(r.Holds(t.Track.Policy, now)) > 0 {
+			actions = append(actions, Overtake{r})
+		}
+	}
+	return actions
+}
+
+// mayPromote tells whether a promotion may happen now at all.
+func mayPromote(t TrackState, r Rollout, now time.Time) bool {
+	if r.Origin == FromRollback {
+		return true
+	}
+	return !t.Hold && (t.Current == nil || t.Track.Policy.Promote.Windows.Open(now))
+}
+
+// ready tells whether a rollout may become current: it is warm on as many of
+// the hosts that count as its policy asks for, and on one at least. A host whose
+// first probe has not ended may yet count, as one that is not warm.
+func ready(r Rollout, t Track, o Observed) bool {
+	counted, warm := 0, 0
+	for _, name := range t.Hosts {
+		h := o.Hosts[name]
+		switch {
+		case h.Contact == Unknown:
+			counted++
+		case !counts(r, h, o.Now, t.Policy.Promote.Straggler):
+		default:
+			counted++
+			if h.Copies[r.Pin].State == Warm {
+				warm++
+			}
+		}
+	}
+	return warm >= quorum(counted, t.Policy.Promote.Percent)
+}
+
+// quorum is how many of n hosts have to be warm: the percentage rounded up, and
+// one at least.
+func quorum(n, percent int) int { return max(1, (n*percent+99)/100) }
+
+// counts tells whether a promotion waits for the host: it is reachable, the
+// image has something for it, and it has not failed for too long. Where a
+// digest is gone upstream there is nothing to wait for.
+func counts(r Rollout, h HostView, now time.Time, straggler time.Duration) bool {
+	if h.Contact != Reachable {
+		return false
+	}
+	if _, ok := r.Manifest.For(h.Platform); !ok {
+		return false
+	}
+	c := h.Copies[r.Pin]
+	return c.State != Failed || !c.Gone && now.Sub(c.FailedSince) < straggler
+}

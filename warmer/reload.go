@@ -1,0 +1,69 @@
+package warmer
+
+import (
+	"maps"
+	"slices"
+)
+
+// Reconfigure puts a changed setup into force. Hosts of the same name and the
+// same Host keep what is known of them and what they are doing; a host that is
+// gone, or is reached in another way now, gives up its pulls. Images keep their
+// rollouts by name and tag.
+func (w *Warmer) Reconfigure(s Setup) {
+	w.deciding.Lock()
+	defer w.deciding.Unlock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.install(s)
+	w.announce()
+	w.Kick()
+}
+
+// install makes the entries and hosts of a setup. The caller holds mu, or is
+// New.
+func (w *Warmer) install(s Setup) {
+	w.setup = s
+	w.installHosts(s.Hosts)
+	before := w.entries
+	w.entries = nil
+	for _, wanted := range s.Entries {
+		i := slices.IndexFunc(before, func(e *entry) bool { return e.Image == wanted.Image })
+		e := &entry{}
+		if i >= 0 {
+			e = before[i]
+		}
+		if e.Repository != wanted.Repository {
+			e.chosen = nil // the tags of another repository
+		}
+		e.Entry = wanted
+		e.retag()
+		w.entries = append(w.entries, e)
+	}
+	w.unsettleAll()
+}
+
+func (w *Warmer) installHosts(wanted []HostOptions) {
+	gone := maps.Clone(w.hosts)
+	for _, o := range wanted {
+		h := w.hosts[o.Name]
+		if h != nil && h.Host == o.Host {
+			h.Pulls = o.Pulls // the rest is the same, and read without the lock
+			delete(gone, o.Name)
+			continue
+		}
+		fresh := newHost(o)
+		w.hosts[o.Name] = fresh
+		if w.life != nil {
+			w.startHost(fresh)
+		}
+	}
+	for name, h := range gone {
+		if h.leave != nil {
+			h.leave()
+		}
+		if w.hosts[name] == h {
+			delete(w.hosts, name)
+		}
+	}
+	w.markDuplicates()
+}

@@ -1,0 +1,408 @@
+package warmer_test
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prewarm/prewarm/internal/problem"
+	"github.com/prewarm/prewarm/warmer"
+)
+
+// configured runs a test with a scene that is set up before it starts.
+func configured(t *testing.T, hosts []string, set func(s *scene), test func(s *scene)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t, hosts...)
+		set(s)
+		s.start()
+		defer func() { s.stop() }()
+		test(s)
+	})
+}
+
+func TestCooldown(t *testing.T) {
+	t.Parallel()
+	configured(t, three, func(s *scene) { s.entry.Policy.Cooldown = 10 * time.Minute }, func(s *scene) {
+		one := s.push(1)
+		s.check()
+		s.settle(9*time.Minute + 59*time.Second)
+		held := s.status().Held
+		if len(held) != 1 || len(held[0].Holds) != 1 || held[0].Holds[0] != warmer.Cooldown || time.Until(held[0].HeldUntil) != time.Second {
+			t.Fatalf("held: %+v", held)
+		}
+		if n := s.hosts["a"].Pulls(one); n != 0 {
+			t.Fatal("pulled while it cools down")
+		}
+		s.settle(2 * time.Second)
+		s.expectCurrent(one)
+	})
+}
+
+func TestApproval(t *testing.T) {
+	t.Parallel()
+	configured(t, three, func(s *scene) { s.entry.Policy.Approve = true }, func(s *scene) {
+		ctx := context.Background()
+		one := s.push(1)
+		s.check()
+		s.settle(24 * time.Hour)
+		if !s.current().IsZero() || s.hosts["a"].Pulls(one) != 0 {
+			t.Fatal("warmed without an approval")
+		}
+		if _, _, err := s.w.Pin("jobs"); !strings.Contains(err.Error(), "is held (approval)") {
+			t.Errorf("a submit is told %v", err)
+		}
+		if _, err := s.w.Approve(ctx, "jobs", "sha256:ffff", "ana"); problem.CodeOf(err) != problem.RolloutNotFound {
+			t.Errorf("an unknown digest: %v", err)
+		}
+		if _, err := s.w.Approve(ctx, "nope", "sha256:ffff", "ana"); problem.CodeOf(err) != problem.ImageNotManaged {
+			t.Errorf("an unknown image: %v", err)
+		}
+		r, err := s.w.Approve(ctx, "jobs", one.Digest().Hex()[:12], "ana")
+		if err != nil || r.Trust.ApprovedBy != "ana" {
+			t.Fatalf("%+v %v", r, err)
+		}
+		s.settle(time.Second)
+		s.expectCurrent(one)
+		if _, acts, err := s.w.History(ctx, "jobs", 10); err != nil || len(acts) != 1 || acts[0].Verb != warmer.Approved || acts[0].Who != "ana" || acts[0].Digest != string(one.Digest()) {
+			t.Errorf("the history says %+v %v", acts, err)
+		}
+	})
+}
+
+// judge is a Verifier that says what it is told to.
+type judge struct {
+	mu      sync.Mutex
+	verdict warmer.Verdict
+	asked   []warmer.VerifySubject
+}
+
+func (j *judge) Verify(_ context.Context, _ warmer.Verification, s warmer.VerifySubject) warmer.Verdict {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.asked = append(j.asked, s)
+	v := j.verdict
+	v.At = time.Now()
+	return v
+}
+
+func (j *judge) says(v warmer.Verdict) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.verdict = v
+}
+
+func verified(s *scene) *judge {
+	j := &judge{verdict: warmer.Verdict{OK: true}}
+	s.opts.Verifier = j
+	s.entry.Policy.Verify = &warmer.Verification{Command: []string{"cosign"}}
+	return j
+}
+
+func TestVerification(t *testing.T) {
+	t.Parallel()
+	var j *judge
+	configured(t, three, func(s *scene) { j = verified(s) }, func(s *scene) {
+		ctx := context.Background()
+		one := s.push(1)
+		s.check()
+		s.settle(time.Second)
+		s.expectCurrent(one)
+		if len(j.asked) != 1 || j.asked[0].Pin != one.String() || j.asked[0].Tag != "latest" || j.asked[0].Image != "jobs" || j.asked[0].Repository != repository {
+			t.Fatalf("asked about %+v", j.asked)
+		}
+
+		j.says(warmer.Verdict{ExitCode: 10, Output: "no matching signatures"})
+		two := s.push(2)
+		s.check()
+		s.settle(24 * time.Hour)
+		s.expectCurrent(one)
+		held := s.status().Held
+		if len(held) != 1 || held[0].Holds[0] != warmer.Refused || held[0].Trust.Verdict.Output != "no matching signatures" {
+			t.Fatalf("held: %+v", held)
+		}
+		if len(j.asked) != 2 || s.hosts["a"].Pulls(two) != 0 {
+			t.Errorf("asked %d times, pulled %d times", len(j.asked), s.hosts["a"].Pulls(two))
+		}
+		if _, err := s.w.Approve(ctx, "jobs", string(two.Digest()), "ana"); problem.CodeOf(err) != problem.NotVerified {
+			t.Errorf("an approval of what was refused: %v", err)
+		}
+
+		j.says(warmer.Verdict{OK: true}) // it is signed now
+		if _, err := s.w.Rewarm("jobs", nil); err != nil {
+			t.Fatal(err)
+		}
+		s.settle(time.Second)
+		s.expectCurrent(two)
+	})
+}
+
+func TestAVerificationThatCanNotBeCarriedOutIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	var j *judge
+	configured(t, []string{"a"}, func(s *scene) { j = verified(s) }, func(s *scene) {
+		j.says(warmer.Verdict{Failure: "run cosign: no such file"})
+		one := s.push(1)
+		s.check()
+		s.settle(21 * time.Minute)
+		if len(j.asked) != 5 {
+			t.Errorf("asked %d times in 21 minutes, want one each five", len(j.asked))
+		}
+		j.says(warmer.Verdict{OK: true})
+		s.settle(5 * time.Minute)
+		s.expectCurrent(one)
+	})
+}
+
+func TestAVerdictSurvivesARestart(t *testing.T) {
+	t.Parallel()
+	var j *judge
+	configured(t, []string{"a"}, func(s *scene) { j = verified(s) }, func(s *scene) {
+		j.says(warmer.Verdict{ExitCode: 1})
+		s.push(1)
+		s.check()
+		s.settle(time.Second)
+		s.stop()
+		s.start()
+		s.settle(time.Hour)
+		if len(j.asked) != 1 || len(s.status().Held) != 1 {
+			t.Errorf("asked %d times; held: %+v", len(j.asked), s.status().Held)
+		}
+	})
+}
+
+func TestHoldAndUnhold(t *testing.T) {
+	t.Parallel()
+	inTime(t, three, func(s *scene) {
+		ctx := context.Background()
+		one := s.push(1)
+		s.check()
+		s.settle(time.Second)
+		for range 2 { // asking twice is no mistake
+			if err := s.w.Hold(ctx, "jobs", "ana"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		two := s.push(2)
+		s.check()
+		s.settle(time.Hour)
+		s.expectCurrent(one)
+		s.expectState("a", warmer.StateWarm) // warming goes on
+		s.stop()
+		s.start()
+		s.settle(time.Hour)
+		s.expectCurrent(one) // a restart does not let go
+		if i, _ := s.w.Image("jobs"); i.State.HeldBy != "ana" || i.State.HeldAt.IsZero() {
+			t.Errorf("status says %+v", i.State)
+		}
+		if err := s.w.Unhold(ctx, "jobs", "ben"); err != nil {
+			t.Fatal(err)
+		}
+		s.settle(time.Second)
+		s.expectCurrent(two)
+		if err := s.w.Hold(ctx, "nope", "ana"); problem.CodeOf(err) != problem.ImageNotManaged {
+			t.Errorf("an unknown image: %v", err)
+		}
+		if n := len(s.store.acts); n != 2 {
+			t.Errorf("%d acts written down, want hold and unhold", n)
+		}
+	})
+}
+
+func TestRollback(t *testing.T) {
+	t.Parallel()
+	inTime(t, three, func(s *scene) {
+		ctx := context.Background()
+		if _, err := s.w.Rollback(ctx, "jobs", "", "ana"); problem.CodeOf(err) != problem.NoCurrent {
+			t.Errorf("with nothing current: %v", err)
+		}
+		one := s.push(1)
+		s.check()
+		s.settle(time.Second)
+		if _, err := s.w.Rollback(ctx, "jobs", "", "ana"); problem.CodeOf(err) != problem.RolloutNotFound {
+			t.Errorf("with nothing before: %v", err)
+		}
+		two := s.push(2)
+		s.check()
+		s.settle(time.Second)
+		s.expectCurrent(two)
+
+		r, err := s.w.Rollback(ctx, "jobs", "", "ana")
+		if err != nil || r.Pin != one || r.Phase != warmer.Current {
+			t.Fatalf("%+v %v", r, err)
+		}
+		s.expectCurrent(one) // at once
+		s.check()            // the tag still shows two
+		s.settle(time.Hour)
+		s.expectCurrent(one)
+
+		three := s.push(3) // other new digests go live as usual
+		s.check()
+		s.settle(time.Second)
+		s.expectCurrent(three)
+		s.push(2) // but not the rejected one
+		s.check()
+		s.settle(time.Hour)
+		s.expectCurrent(three)
+		s.stop()
+		s.start()
+		s.settle(time.Minute)
+		s.expectCurrent(three)
+		if _, err := s.w.Approve(ctx, "jobs", string(two.Digest()), "ben"); err != nil {
+			t.Fatal(err)
+		}
+		s.settle(time.Second)
+		s.expectCurrent(two)
+	})
+}
+
+// The digest that was gone back from is approved while the tag still shows it.
+func TestAnApprovalUndoesARollback(t *testing.T) {
+	t.Parallel()
+	inTime(t, three, func(s *scene) {
+		ctx := context.Background()
+		for n := 1; n <= 2; n++ {
+			s.push(n)
+			s.check()
+			s.settle(time.Second)
+		}
+		two := s.current()
+		if _, err := s.w.Rollback(ctx, "jobs:latest", "", "ana"); err != nil {
+			t.Fatal(err)
+		}
+		if r, err := s.w.Approve(ctx, "jobs", string(two.Digest()), "ben"); err != nil || r.Origin != warmer.FromApproval {
+			t.Fatalf("%+v %v", r, err)
+		}
+		s.settle(time.Second)
+		s.expectCurrent(two)
+		before := len(s.store.rollouts)
+		s.check()
+		if len(s.store.rollouts) != before {
+			t.Error("the tag's digest was taken for a new one")
+		}
+	})
+}
+
+func TestARollbackToWhatIsNotWarmWarmsItFirst(t *testing.T) {
+	t.Parallel()
+	configured(t, []string{"a"}, func(s *scene) { s.entry.Policy.Keep = 0 }, func(s *scene) {
+		one := s.push(1)
+		s.check()
+		s.settle(time.Second)
+		two := s.push(2)
+		s.check()
+		s.settle(time.Second)
+		s.hosts["a"].Forget(one)
+		s.settle(2 * time.Minute)
+		s.hosts["a"].HoldPulls()
+		r, err := s.w.Rollback(context.Background(), "jobs", string(one.Digest()), "ana")
+		if err != nil || r.Phase != warmer.Warming {
+			t.Fatalf("%+v %v", r, err)
+		}
+		s.settle(time.Minute)
+		s.expectCurrent(two)
+		s.hosts["a"].ReleasePulls()
+		s.settle(time.Second)
+		s.expectCurrent(one)
+		s.check() // the tag shows two, which is rejected
+		s.settle(time.Hour)
+		s.expectCurrent(one)
+	})
+}
+
+func TestKeptDigestsStayWarmForARollback(t *testing.T) {
+	t.Parallel()
+	configured(t, []string{"a"}, func(s *scene) { s.entry.Policy.Keep = 1 }, func(s *scene) {
+		one := s.push(1)
+		s.check()
+		s.settle(time.Second)
+		two := s.push(2)
+		s.check()
+		s.settle(time.Second)
+		s.push(3)
+		s.check()
+		s.settle(time.Second)
+		s.hosts["a"].Wipe()
+		s.settle(2 * time.Minute)
+		for pin, want := range map[string]bool{one.String(): false, two.String(): true} {
+			image, found, err := s.w.Pin(pin) // what is kept can be run by its digest
+			if want != (err == nil) || want && (image != "jobs" || found.String() != pin) {
+				t.Errorf("%s: %v", pin, err)
+			}
+		}
+		if warm, _ := s.w.WarmHosts("jobs", two); len(warm) != 1 {
+			t.Error("the kept digest was not warmed again")
+		}
+		if warm, _ := s.w.WarmHosts("jobs", one); len(warm) != 0 {
+			t.Error("a digest was warmed again that nobody wants")
+		}
+	})
+}
+
+// An approval after a rollback is for good, however many digests come after it.
+func TestAPardonIsNotForgotten(t *testing.T) {
+	t.Parallel()
+	inTime(t, []string{"a"}, func(s *scene) {
+		ctx := context.Background()
+		for n := 1; n <= 2; n++ {
+			s.push(n)
+			s.check()
+			s.settle(time.Second)
+		}
+		two := s.current()
+		if _, err := s.w.Rollback(ctx, "jobs", "", "ana"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.w.Approve(ctx, "jobs", string(two.Digest()), "ben"); err != nil {
+			t.Fatal(err)
+		}
+		for n := 10; n < 140; n++ {
+			s.push(n)
+			s.check()
+			s.settle(time.Second)
+		}
+		s.stop()
+		s.start()
+		s.push(2)
+		s.check()
+		s.settle(time.Minute)
+		s.expectCurrent(two)
+	})
+}
+
+// What goes live between a rollback and its end is superseded by it and not
+// rejected: nobody went back from that.
+func TestARollbackRejectsOnlyWhatItLeaves(t *testing.T) {
+	t.Parallel()
+	configured(t, []string{"a"}, func(s *scene) { s.entry.Policy.Keep = 0 }, func(s *scene) {
+		one := s.push(1)
+		s.check()
+		s.settle(time.Second)
+		s.push(2)
+		s.check()
+		s.settle(time.Second)
+		s.hosts["a"].Forget(one)
+		s.settle(2 * time.Minute)
+		s.hosts["a"].HoldPulls()
+		three := s.push(3)
+		s.check()
+		if _, err := s.w.Rollback(context.Background(), "jobs", string(one.Digest()), "ana"); err != nil {
+			t.Fatal(err)
+		}
+		s.hosts["a"].ReleasePulls()
+		s.settle(time.Minute)
+		s.expectCurrent(one)
+		phases := make(map[string]warmer.Phase)
+		for _, r := range s.store.rollouts {
+			if r.Pin == three {
+				phases["three"] = r.Phase
+			}
+		}
+		if phases["three"] == warmer.Rejected {
+			t.Error("a digest was rejected that nobody went back from")
+		}
+	})
+}
