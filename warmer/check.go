@@ -9,8 +9,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/prewarm/prewarm/internal/problem"
-	"github.com/prewarm/prewarm/internal/selection"
 	"github.com/prewarm/prewarm/registry"
 )
 
@@ -29,11 +27,6 @@ type Checked struct {
 func (w *Warmer) Check(ctx context.Context, image string) ([]Checked, error) {
 	return w.check(ctx, image, true)
 }
-
-// listEvery is how many scheduled looks at the tags of a selection share one
-// listing of the repository: new tags come less often than new digests, and a
-// listing of a large repository takes many requests.
-const listEvery = 10
 
 // Look is a scheduled Check: it lists the tags of a selection now and then
 // only.
@@ -93,47 +86,6 @@ func (w *Warmer) tracked(image string) []Track {
 		}
 	}
 	return all
-}
-
-// choose lists the tags of an entry's repository and takes those that its
-// selection wants, written down first.
-func (w *Warmer) choose(ctx context.Context, e Entry) error {
-	tags, err := w.opts.Registry.Tags(ctx, e.Repository)
-	w.deciding.Lock()
-	defer w.deciding.Unlock()
-	w.mu.Lock()
-	now := w.entryOf(e.Image)
-	if now == nil {
-		w.mu.Unlock()
-		return w.removed(e.Image)
-	}
-	now.list = check{at: time.Now(), err: err}
-	state, result := now.held, selection.Result{}
-	if err == nil {
-		result = now.Select.Select(tags, now.chosen)
-	}
-	same := slices.Equal(result.Chosen, now.chosen)
-	w.mu.Unlock()
-	if err != nil || same {
-		return err
-	}
-	state.Image, state.Chosen = e.Image, result.Chosen
-	if err := w.opts.Store.Save(context.WithoutCancel(ctx), Change{Images: []ImageState{state}}); err != nil {
-		return fmt.Errorf("save the tags of %s: %w", e.Image, err)
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	now.chosen, now.held = state.Chosen, state
-	now.retag()
-	w.announce()
-	w.Kick()
-	w.log.Info("tags chosen", "image", e.Image, "tags", state.Chosen)
-	return nil
-}
-
-// removed says that a reload took an image away under a call.
-func (w *Warmer) removed(image string) error {
-	return problem.New(problem.ImageNotManaged, fmt.Sprintf("look at %s: it was just taken out of the configuration", image), "")
 }
 
 func (w *Warmer) checkTrack(ctx context.Context, t Track) (Checked, error) {
@@ -292,64 +244,4 @@ func (w *Warmer) platforms() []registry.Platform {
 		}
 	}
 	return all
-}
-
-// Rewarm asks for an image to be made warm now on the named hosts, or on all
-// selected ones: whatever waits there for a backoff or a window is tried at
-// once, and a verification that said no is asked again. It does not wait; it
-// gives the pin that is being made warm, which is the newest one.
-func (w *Warmer) Rewarm(image string, hosts []string) (registry.Pin, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	e := w.entryOf(image)
-	if e == nil {
-		return registry.Pin{}, w.notManaged(image)
-	}
-	if err := w.checkSelected(e.Entry, hosts); err != nil {
-		return registry.Pin{}, err
-	}
-	if len(e.tracks) == 0 || len(e.tracks[0].rollouts) == 0 {
-		return registry.Pin{}, problem.New(problem.NoCurrent,
-			fmt.Sprintf("warm %s: no digest of it has been seen yet", image),
-			"prewarm check "+image+" says why the registry gave none")
-	}
-	for _, name := range e.Hosts {
-		if h := w.hosts[name]; h != nil && (len(hosts) == 0 || slices.Contains(hosts, name)) {
-			h.forgive()
-		}
-	}
-	for _, t := range e.tracks {
-		shown, _ := t.shown()
-		t.asked = shown.Pin
-		t.retryVerification()
-		t.unsettle()
-	}
-	w.Kick()
-	return e.tracks[0].asked, nil
-}
-
-// retryVerification forgets the verdicts of held rollouts, so that they are
-// asked for again.
-func (t *track) retryVerification() {
-	for i := range t.rollouts {
-		if v := t.rollouts[i].Trust.Verdict; t.rollouts[i].Phase == Held && v != nil && !v.OK {
-			t.rollouts[i].Trust.Verdict = nil
-		}
-	}
-}
-
-// checkSelected refuses hosts that the image is not meant for. The caller holds
-// mu.
-func (w *Warmer) checkSelected(e Entry, hosts []string) error {
-	for _, name := range hosts {
-		if w.hosts[name] == nil {
-			return problem.New(problem.HostNotManaged, fmt.Sprintf("no host is called %q", name), "prewarm status lists the hosts")
-		}
-		if !slices.Contains(e.Hosts, name) {
-			return problem.New(problem.HostNotSelected,
-				fmt.Sprintf("%s is not meant for host %s", e.Image, name),
-				"change the image's hosts selector or the host's labels in the configuration")
-		}
-	}
-	return nil
 }

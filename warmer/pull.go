@@ -1,7 +1,6 @@
 package warmer
 
 import (
-	"context"
 	"errors"
 	"time"
 
@@ -114,105 +113,5 @@ func (c *copyState) fail(now time.Time, err error, first, most time.Duration) {
 	c.Attempts++
 	if c.State != Warm { // a warm copy stays warm where only a tag failed
 		c.State = Failed
-	}
-}
-
-// startPublish lets a tag mean a pin on a host, in a goroutine of its own.
-func (w *Warmer) startPublish(p Publish) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	h := w.hosts[p.Host]
-	if h == nil || h.life == nil {
-		return
-	}
-	c := h.copyOf(p.Pin)
-	c.begin()
-	w.started.Go(func() {
-		ctx, cancel := context.WithTimeout(h.life, w.opts.ProbeTimeout)
-		defer cancel()
-		err := h.Host.Publish(ctx, p.Pin, p.Tag)
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		if err != nil {
-			w.failed(h, p.Pin, c, err)
-			return
-		}
-		h.published(p.Pin, p.Tag)
-		w.log.Info("tag moved on the host", "host", h.Name, "pin", p.Pin, "tag", p.Tag)
-		w.stir(h, p.Pin)
-	})
-}
-
-// published notes that a tag means a pin now, and no other of its repository.
-func (h *host) published(pin registry.Pin, tag string) {
-	for other, c := range h.copies {
-		if other.Repository() != pin.Repository() {
-			continue
-		}
-		c.Tags = without(c.Tags, tag)
-	}
-	c := h.copyOf(pin)
-	*c = copyState{CopyView: CopyView{State: Warm, Kept: c.Kept, Tags: append(c.Tags, tag)}, Copy: c.Copy, version: c.version + 1}
-}
-
-func without(tags []string, tag string) []string {
-	var kept []string
-	for _, t := range tags {
-		if t != tag {
-			kept = append(kept, t)
-		}
-	}
-	return kept
-}
-
-// startVerify carries a verification out, in a goroutine of its own, and writes
-// its verdict down.
-func (w *Warmer) startVerify(v Verify) {
-	id := v.Rollout.ID
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.verifying[id] || w.opts.Verifier == nil || w.life == nil {
-		return
-	}
-	w.verifying[id] = true
-	w.started.Go(func() {
-		verdict := w.opts.Verifier.Verify(w.life, v.By, subjectOf(v.Rollout))
-		if w.life.Err() == nil {
-			w.judged(v.Rollout, verdict)
-		}
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		delete(w.verifying, id)
-		w.Kick()
-	})
-}
-
-// judged writes a verdict down.
-func (w *Warmer) judged(r Rollout, v Verdict) {
-	w.deciding.Lock()
-	defer w.deciding.Unlock()
-	w.mu.Lock()
-	t := w.trackOf(r.Track)
-	if t != nil {
-		r, _ = t.byID(r.ID)
-	}
-	w.mu.Unlock()
-	if t == nil || r.Phase != Held {
-		return // it was overtaken meanwhile
-	}
-	r.Trust.Verdict = &v
-	if err := w.opts.Store.Save(w.life, Change{Rollouts: []Rollout{r}}); err != nil {
-		w.log.Error("verdict not written down; the digest is verified again", "image", r.Track.String(), "digest", r.Pin.Digest(), "error", err)
-		return
-	}
-	w.apply([]Rollout{r})
-	attrs := []any{"image", r.Track.String(), "digest", r.Pin.Digest(), "exit_code", v.ExitCode, "took", v.Took.Round(time.Millisecond)}
-	switch {
-	case v.Failure != "":
-		w.log.Warn("digest not verified; held, and tried again", append(attrs, "error", v.Failure)...)
-	case !v.OK:
-		w.log.Warn("digest refused by its verification; held", append(attrs, "output", v.Output)...)
-	default:
-		w.log.Info("digest verified", attrs...)
 	}
 }

@@ -46,3 +46,55 @@ func subjectOf(r Rollout) VerifySubject {
 		Digest: string(r.Pin.Digest()), Pin: r.Pin.String(),
 	}
 }
+
+// startVerify carries a verification out, in a goroutine of its own, and writes
+// its verdict down.
+func (w *Warmer) startVerify(v Verify) {
+	id := v.Rollout.ID
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.verifying[id] || w.opts.Verifier == nil || w.life == nil {
+		return
+	}
+	w.verifying[id] = true
+	w.started.Go(func() {
+		verdict := w.opts.Verifier.Verify(w.life, v.By, subjectOf(v.Rollout))
+		if w.life.Err() == nil {
+			w.judged(v.Rollout, verdict)
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		delete(w.verifying, id)
+		w.Kick()
+	})
+}
+
+// judged writes a verdict down.
+func (w *Warmer) judged(r Rollout, v Verdict) {
+	w.deciding.Lock()
+	defer w.deciding.Unlock()
+	w.mu.Lock()
+	t := w.trackOf(r.Track)
+	if t != nil {
+		r, _ = t.byID(r.ID)
+	}
+	w.mu.Unlock()
+	if t == nil || r.Phase != Held {
+		return // it was overtaken meanwhile
+	}
+	r.Trust.Verdict = &v
+	if err := w.opts.Store.Save(w.life, Change{Rollouts: []Rollout{r}}); err != nil {
+		w.log.Error("verdict not written down; the digest is verified again", "image", r.Track.String(), "digest", r.Pin.Digest(), "error", err)
+		return
+	}
+	w.apply([]Rollout{r})
+	attrs := []any{"image", r.Track.String(), "digest", r.Pin.Digest(), "exit_code", v.ExitCode, "took", v.Took.Round(time.Millisecond)}
+	switch {
+	case v.Failure != "":
+		w.log.Warn("digest not verified; held, and tried again", append(attrs, "error", v.Failure)...)
+	case !v.OK:
+		w.log.Warn("digest refused by its verification; held", append(attrs, "output", v.Output)...)
+	default:
+		w.log.Info("digest verified", attrs...)
+	}
+}

@@ -113,8 +113,8 @@ func (d *domain) Image(name string) (warmer.ImageStatus, error) {
 	return d.image(), d.know(name, problem.ImageNotManaged)
 }
 
-func (d *domain) Images() []warmer.ImageStatus                                        { return []warmer.ImageStatus{d.image()} }
-func (d *domain) Hosts() []warmer.HostStatus                                          { return []warmer.HostStatus{{Name: "a"}} }
+func (d *domain) Images() []warmer.ImageStatus { return []warmer.ImageStatus{d.image()} }
+func (d *domain) Hosts() []warmer.HostStatus   { return []warmer.HostStatus{{Name: "a"}} }
 
 func (d *domain) Approve(_ context.Context, name, digest, who string) (warmer.Rollout, error) {
 	d.acts = append(d.acts, strings.Join([]string{"approve", name, digest, who}, " "))
