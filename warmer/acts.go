@@ -111,7 +111,7 @@ func (w *Warmer) act(ctx context.Context, verb Verb, who string, r Rollout, deta
 		return Rollout{}, err
 	}
 	act.Track, act.Digest, act.Detail = r.Track, string(r.Pin.Digest()), detail
-	rollouts := append(others, r)
+	rollouts := slices.Concat(others, []Rollout{r})
 	if err := w.opts.Store.Save(context.WithoutCancel(ctx), Change{Rollouts: rollouts, Acts: []Act{act}}); err != nil {
 		return Rollout{}, fmt.Errorf("%s %s: %w", verb, r.Pin, err)
 	}

@@ -349,7 +349,7 @@ func TestSeedThenFanOut(t *testing.T) {
 		names = append(names, fmt.Sprint("h", n))
 	}
 	seeded := func(s *scene) {
-		s.opts.Setup.Registries = map[string]warmer.RegistryRules{"registry.test": {Seed: true}}
+		s.opts.Registries = map[string]warmer.RegistryRules{"registry.test": {Seed: true}}
 	}
 	pulling := func(s *scene) (n int) {
 		for _, h := range s.hosts {
@@ -500,7 +500,7 @@ func TestRetag(t *testing.T) {
 
 func TestTheFleetsLimitHolds(t *testing.T) {
 	t.Parallel()
-	configured(t, []string{"a", "b", "c", "d", "e"}, func(s *scene) { s.opts.Setup.Pulls = 2 }, func(s *scene) {
+	configured(t, []string{"a", "b", "c", "d", "e"}, func(s *scene) { s.opts.Pulls = 2 }, func(s *scene) {
 		for _, h := range s.hosts {
 			h.SetPullSpeed(100)
 		}

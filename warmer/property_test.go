@@ -112,7 +112,7 @@ func (o op) do(s *scene) {
 	case "mute":
 		h.MuteEvents(o.digest%2 == 0)
 	case "seed":
-		s.opts.Setup.Registries = map[string]warmer.RegistryRules{"registry.test": {Seed: o.digest%2 == 0, Pulls: o.digest % 3}}
+		s.opts.Registries = map[string]warmer.RegistryRules{"registry.test": {Seed: o.digest%2 == 0, Pulls: o.digest % 3}}
 		s.w.Reconfigure(s.setup())
 	default:
 		s.person(o)

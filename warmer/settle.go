@@ -104,13 +104,13 @@ func (w *Warmer) nextDue(now time.Time) time.Duration {
 
 func (t *track) dues(now time.Time, sooner func(time.Time)) {
 	for _, r := range t.rollouts {
-		switch {
-		case r.Phase == Held:
+		switch r.Phase {
+		case Held:
 			sooner(r.Seen.Add(t.Policy.Cooldown))
 			if v := r.Trust.Verdict; v != nil && v.Failure != "" {
 				sooner(v.At.Add(verifyAgain))
 			}
-		case r.Phase == Warming:
+		case Warming:
 			sooner(t.Policy.Pulls.Next(now))
 			sooner(t.Policy.Promote.Windows.Next(now))
 		}

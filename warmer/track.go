@@ -53,16 +53,16 @@ func (e *entry) retag() {
 		}
 		return &track{entry: e}
 	}
-	tags := e.Entry.tags(e.chosen)
+	tags := e.tags(e.chosen)
 	for _, tag := range tags {
 		t := find(tag)
-		t.Track, t.leaving = e.Entry.track(tag), false
+		t.Track, t.leaving = e.track(tag), false
 		t.unsettle()
 		e.tracks = append(e.tracks, t)
 	}
 	for _, t := range before {
 		if !slices.Contains(tags, t.ID.Tag) {
-			left := e.Entry.track(t.ID.Tag)
+			left := e.track(t.ID.Tag)
 			left.Repository = t.Repository
 			t.Track, t.leaving = left, true
 			t.unsettle()

@@ -166,7 +166,7 @@ func (e *entry) adopt(r Rollout) {
 	if r.Phase != Current {
 		return
 	}
-	left := &track{Track: e.Entry.track(r.Track.Tag), entry: e, leaving: true}
+	left := &track{Track: e.track(r.Track.Tag), entry: e, leaving: true}
 	left.put(r)
 	e.tracks = append(e.tracks, left)
 }

@@ -12,7 +12,9 @@ import (
 // answer on real engines.
 func TestEveryBenchmarkAnswers(t *testing.T) {
 	var out, log bytes.Buffer
-	if err := run(t.Context(), []string{"-n", "1", "-rounds", "1", "-layers", "1", "-layer-bytes", "1000000"}, &out, &log); err != nil {
+	args := []string{"-n", "1", "-rounds", "1", "-layers", "1", "-layer-bytes", "1000000", "-repositories", "3", "-tags", "2", "-every", "1s"}
+	// fanout builds a registry for minutes.
+	if err := run(t.Context(), append(args, "run", "first-line", "warm", "watch"), &out, &log); err != nil {
 		t.Fatalf("%v\n%s", err, log.String())
 	}
 	for _, want := range []string{

@@ -2,7 +2,7 @@
 // real engines on this machine, and prints Markdown tables for
 // docs/benchmarks.md.
 //
-//	go run ./test/bench                  all three
+//	go run ./test/bench                  all of them
 //	go run ./test/bench -n 3 run         one of them, with fewer pairs
 //
 // Every figure is a ratio from one run: Prewarm and its counterpart do the same
@@ -24,6 +24,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // settings says how much is measured, and with what.
@@ -33,6 +34,9 @@ type settings struct {
 	layers int    // random layers of a cold image
 	layer  int64  // bytes of each
 	docker string // Docker's command line
+
+	repositories, tags int           // of each, that are watched
+	every              time.Duration // how often each tag is looked at
 }
 
 // benchmark is one question and how it is answered.
@@ -46,7 +50,9 @@ func benchmarks() []benchmark {
 	return []benchmark{
 		{name: "run", hosts: 1, run: benchRun},
 		{name: "first-line", hosts: 1, run: benchFirstLine},
-		{name: "warm", hosts: 3, run: benchWarm},
+		{name: "warm", hosts: warmHosts, run: benchWarm},
+		{name: "watch", hosts: 1, run: benchWatch},
+		{name: "fanout", hosts: fanoutHosts, run: benchFanout},
 	}
 }
 
@@ -111,6 +117,9 @@ func parse(args []string, usage io.Writer) (settings, []benchmark, error) {
 	flags.IntVar(&s.layers, "layers", 4, "random layers of a cold image")
 	flags.Int64Var(&s.layer, "layer-bytes", 20<<20, "bytes of each of them")
 	flags.StringVar(&s.docker, "docker", "docker", "Docker's command line")
+	flags.IntVar(&s.repositories, "repositories", 100, "repositories to watch")
+	flags.IntVar(&s.tags, "tags", 10, "tags to watch in each of them")
+	flags.DurationVar(&s.every, "every", 10*time.Second, "how often to look at each tag, in whole seconds")
 	flags.Usage = func() {
 		fmt.Fprintf(usage, "usage: bench [flags] [%s]...\n", strings.Join(names, "|"))
 		flags.PrintDefaults()
@@ -118,8 +127,8 @@ func parse(args []string, usage io.Writer) (settings, []benchmark, error) {
 	if err := flags.Parse(args); err != nil {
 		return s, nil, err
 	}
-	if s.pairs < 1 || s.rounds < 1 || s.layers < 1 || s.layer < 1 {
-		return s, nil, errors.New("-n, -rounds, -layers and -layer-bytes are 1 or more")
+	if s.pairs < 1 || s.rounds < 1 || s.layers < 1 || s.layer < 1 || s.repositories < 1 || s.tags < 1 || s.every < time.Second {
+		return s, nil, errors.New("-n, -rounds, -layers, -layer-bytes, -repositories and -tags are 1 or more, and -every a second or more")
 	}
 	chosen := all
 	if flags.NArg() > 0 {

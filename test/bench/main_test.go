@@ -14,7 +14,7 @@ func TestParseChoosesBenchmarks(t *testing.T) {
 		args []string
 		want []string
 	}{
-		{nil, []string{"run", "first-line", "warm"}},
+		{nil, []string{"run", "first-line", "warm", "watch", "fanout"}},
 		{[]string{"-n", "3", "warm"}, []string{"warm"}},
 		{[]string{"first-line", "run"}, []string{"run", "first-line"}},
 	} {
@@ -36,6 +36,7 @@ func TestParseRefuses(t *testing.T) {
 	t.Parallel()
 	for want, args := range map[string][]string{
 		"1 or more":                      {"-n", "0"},
+		"-every a second":                {"-every", "10ms"},
 		`no benchmark is called "rnu"`:   {"rnu"},
 		"flag provided but not defined":  {"-fast"},
 		"invalid value \"few\" for flag": {"-rounds", "few"},

@@ -57,17 +57,24 @@ type server struct {
 // close ends the server at once: its state is thrown away.
 func (s *server) close() error { return errors.Join(s.Kill(), s.log.Close()) }
 
-// serve starts prewarm on the first hosts of the fleet, with a state of its
-// own. Its log is in the rig's folder: a terminal would slow it.
+// serve starts prewarm on the first hosts of the fleet.
 func (r *rig) serve(ctx context.Context, name string, hosts int, images ...string) (*server, error) {
+	part := &fleet.Fleet{Hosts: r.fleet.Hosts[:hosts], Registry: r.fleet.Registry}
+	setup := prewarmtest.SetupOf(part, "", "")
+	setup.Images = images
+	return r.serveSetup(ctx, name, setup)
+}
+
+// serveSetup starts prewarm with a state and an address of its own. Its log is
+// in the rig's folder: a terminal would slow it.
+func (r *rig) serveSetup(ctx context.Context, name string, setup prewarmtest.Setup) (*server, error) {
 	address, err := prewarmtest.FreeAddress()
 	if err != nil {
 		return nil, err
 	}
-	part := &fleet.Fleet{Hosts: r.fleet.Hosts[:hosts], Registry: r.fleet.Registry}
+	setup.Address, setup.State = address, filepath.Join(r.dir, name)
 	file := filepath.Join(r.dir, name+".yaml")
-	text := prewarmtest.Config(part, address, filepath.Join(r.dir, name), images...)
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(setup.String()), 0o600); err != nil {
 		return nil, fmt.Errorf("write the configuration: %w", err)
 	}
 	log, err := os.Create(filepath.Join(r.dir, name+".log"))

@@ -8,8 +8,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/prewarm/prewarm/test/fleet"
 )
 
@@ -132,16 +130,7 @@ func (w *warming) pull(ctx context.Context) (time.Duration, error) {
 
 // onAllHosts runs a docker command on the hosts at once.
 func (w *warming) onAllHosts(ctx context.Context, args ...string) error {
-	g, ctx := errgroup.WithContext(ctx)
-	for _, h := range w.fleet.Hosts[:warmHosts] {
-		g.Go(func() error {
-			if out, err := w.dockerCommand(ctx, h, args...).CombinedOutput(); err != nil {
-				return fmt.Errorf("docker %v on %s: %w: %s", args, h.Name, err, out)
-			}
-			return nil
-		})
-	}
-	return g.Wait()
+	return w.onHosts(ctx, w.fleet.Hosts[:warmHosts], args...)
 }
 
 // settle writes to the disk what the measurement before left in memory, so that

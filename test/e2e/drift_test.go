@@ -5,6 +5,7 @@ package e2e
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prewarm/prewarm/test/fleet"
 )
@@ -32,14 +33,38 @@ func TestForeignHands(t *testing.T) {
 		docker(t, h, "image", "inspect", repository+"@"+digest)
 	})
 	t.Run("a removed image is warmed again", func(t *testing.T) {
-		docker(t, h, "rmi", "-f", docker(t, h, "images", "-q", keepTag))
-		b.cli("warm", "jobs")
+		ids := docker(t, h, "images", "-q", keepTag)
+		begin := time.Now()
+		docker(t, h, "rmi", "-f", ids)
 		await(t, "warm again", func() bool { return holds(keepTag) && warmOn() })
+		mended(t, begin)
 		docker(t, h, "image", "inspect", repository+"@"+digest)
 	})
 	t.Run("a removed keep-tag is put back", func(t *testing.T) {
 		docker(t, h, "tag", keepTag, repository+":latest")
+		begin := time.Now()
 		docker(t, h, "rmi", keepTag)
 		await(t, "the keep-tag is back", func() bool { return holds(keepTag) })
+		mended(t, begin)
 	})
+	t.Run("it is counted", func(t *testing.T) {
+		hosts, err := b.client().Hosts(t.Context())
+		if err != nil || hosts.Hosts[0].Drift.Total < 2 {
+			t.Errorf("%v, %+v", err, hosts.Hosts[0].Drift)
+		}
+		if status := b.mustCLI("status"); !strings.Contains(status, "drift") {
+			t.Errorf("status does not tell of it:\n%s", status)
+		}
+	})
+}
+
+// mended wants drift to have been noticed by an event: without one it takes a
+// minute. What it takes is two seconds at most on a machine that has time.
+func mended(t *testing.T, since time.Time) {
+	t.Helper()
+	took := time.Since(since)
+	t.Logf("mended after %s", took.Round(time.Millisecond))
+	if took > 5*time.Second {
+		t.Errorf("no event told of it: it took %s", took)
+	}
 }

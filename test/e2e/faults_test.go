@@ -14,11 +14,11 @@ import (
 
 // ownFleet is for tests that stop engines or cut networks, which would break
 // the other tests.
-func ownFleet(t *testing.T) *fleet.Fleet {
+func ownFleet(t *testing.T, hosts ...fleet.HostOptions) *fleet.Fleet {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	f, err := fleet.Up(ctx, fleet.Options{Hosts: 2})
+	f, err := fleet.Up(ctx, fleet.Options{Each: hosts})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +32,7 @@ func ownFleet(t *testing.T) *fleet.Fleet {
 
 func TestEnginesAndNetworksThatFail(t *testing.T) {
 	t.Parallel()
-	f, repo := ownFleet(t), repo(t)
+	f, repo := ownFleet(t, fleet.HostOptions{}, fleet.HostOptions{}), repo(t)
 	digest, err := f.Registry.Push(t.Context(), repo+":latest", fleet.ProgramImage("one"))
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,7 +27,31 @@ type bench struct {
 	t       *testing.T
 	dir     string
 	address string
-	log     *bytes.Buffer
+	log     *logBuffer
+}
+
+// logBuffer is read while the server writes.
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logBuffer) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+func (l *logBuffer) reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text.Reset()
 }
 
 // repo is a repository of the test's own.
@@ -36,7 +61,12 @@ func repo(t *testing.T) string {
 
 func push(t *testing.T, ref string, img fleet.Image) string {
 	t.Helper()
-	digest, err := shared.Registry.Push(t.Context(), ref, img)
+	return pushTo(t, shared.Registry, ref, img)
+}
+
+func pushTo(t *testing.T, r *fleet.Registry, ref string, img fleet.Image) string {
+	t.Helper()
+	digest, err := r.Push(t.Context(), ref, img)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,12 +86,21 @@ func newBench(t *testing.T, images ...string) *bench {
 
 func newBenchOn(t *testing.T, f *fleet.Fleet, images ...string) *bench {
 	t.Helper()
-	b := &bench{t: t, dir: t.TempDir(), log: &bytes.Buffer{}}
+	setup := prewarmtest.SetupOf(f, "", "")
+	setup.Images = images
+	return newBenchOf(t, setup)
+}
+
+// newBenchOf starts a server with a configuration, of which the address and the
+// state are its own affair.
+func newBenchOf(t *testing.T, setup prewarmtest.Setup) *bench {
+	t.Helper()
+	b := &bench{t: t, dir: t.TempDir(), log: &logBuffer{}}
 	var err error
 	if b.address, err = prewarmtest.FreeAddress(); err != nil {
 		t.Fatal(err)
 	}
-	b.configure(prewarmtest.Config(f, b.address, filepath.Join(b.dir, "state"), images...))
+	b.set(setup)
 	b.serve()
 	t.Cleanup(func() {
 		end := b.Kill
@@ -83,6 +122,25 @@ func (b *bench) configFile() string { return filepath.Join(b.dir, "prewarm.yaml"
 func (b *bench) configure(text string) {
 	b.t.Helper()
 	if err := os.WriteFile(b.configFile(), []byte(text), 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// set writes a configuration in one step, as whoever changes it under a running
+// server should.
+func (b *bench) set(setup prewarmtest.Setup) {
+	b.t.Helper()
+	setup.Address, setup.State = b.address, filepath.Join(b.dir, "state")
+	b.replace(setup.String())
+}
+
+func (b *bench) replace(text string) {
+	b.t.Helper()
+	next := b.configFile() + ".next"
+	if err := os.WriteFile(next, []byte(text), 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+	if err := os.Rename(next, b.configFile()); err != nil {
 		b.t.Fatal(err)
 	}
 }
@@ -187,4 +245,52 @@ func decode[T any](t *testing.T, text string) T {
 		t.Fatalf("%v in:\n%s", err, text)
 	}
 	return v
+}
+
+// eachRuns wants a run on every host of the names, all at once: the least
+// loaded is the one that has none yet.
+func (b *bench) eachRuns(hosts ...*fleet.Host) {
+	b.t.Helper()
+	ran := make(map[string]bool)
+	var runs []api.Run
+	for range hosts {
+		runs = append(runs, b.running("sleep", "1h"))
+		ran[runs[len(runs)-1].Host] = true
+	}
+	for _, r := range runs {
+		if _, err := b.client().Cancel(b.t.Context(), r.ID); err != nil {
+			b.t.Error(err)
+		}
+	}
+	for _, r := range runs {
+		b.ended(r.ID)
+	}
+	for _, h := range hosts {
+		if !ran[h.Name] {
+			b.t.Errorf("nothing ran on %s: %v", h.Name, ran)
+		}
+	}
+}
+
+// allWarm waits until a digest is current, and warm on all hosts of the image.
+func (b *bench) allWarm(digest string) {
+	b.t.Helper()
+	await(b.t, digest+" is current and warm everywhere", func() bool {
+		image, err := b.client().Image(b.t.Context(), "jobs")
+		if err != nil || image.Tracks[0].Current == nil || image.Tracks[0].Current.Digest != digest {
+			return false
+		}
+		for _, h := range image.Tracks[0].Current.Hosts {
+			if h.State != "warm" {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// awaitLogged waits until the server has logged something.
+func (b *bench) awaitLogged(words string) {
+	b.t.Helper()
+	await(b.t, "the log says "+words, func() bool { return strings.Contains(b.log.String(), words) })
 }

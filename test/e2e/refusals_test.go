@@ -151,16 +151,10 @@ func TestRegistriesInTrouble(t *testing.T) {
 			server := httptest.NewServer(c.serve)
 			defer server.Close()
 			address := strings.TrimPrefix(server.URL, "http://")
-			b := newBench(t, fmt.Sprintf("{name: jobs, repository: %s/etl/jobs, watch: '@every 1h'}", address))
-			if err := b.Stop(); err != nil {
-				t.Fatal(err)
-			}
-			config, err := os.ReadFile(b.configFile())
-			if err != nil {
-				t.Fatal(err)
-			}
-			b.configure(strings.Replace(string(config), "registries:\n", "registries:\n  - {name: "+address+", plain_http: true}\n", 1))
-			b.serve()
+			setup := prewarmtest.SetupOf(shared, "", "")
+			setup.Registries = []string{prewarmtest.Registry(&fleet.Registry{Addr: address})}
+			setup.Images = []string{fmt.Sprintf("{name: jobs, repository: %s/etl/jobs, watch: '@every 1h'}", address)}
+			b := newBenchOf(t, setup)
 			r := b.cli("check", "jobs")
 			r.expect(t, 1, append(c.words, address)...)
 			if strings.Count(r.stderr, "\n") < 2 {
