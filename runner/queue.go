@@ -3,6 +3,8 @@ package runner
 import (
 	"slices"
 	"time"
+
+	"github.com/prewarm/prewarm/internal/problem"
 )
 
 // maxIdle bounds the time between two looks at the queue when no wait ends.
@@ -32,6 +34,10 @@ func (r *Runner) dispatch() time.Duration {
 func (r *Runner) tryPlace(l *live, now time.Time) bool {
 	if l.run.Pin.IsZero() {
 		_, pin, err := r.opts.Images.Pin(l.run.Spec.Image)
+		if problem.CodeOf(err) == problem.ImageNotManaged {
+			r.started.Go(func() { r.refuse(l, err) })
+			return true
+		}
 		if err != nil {
 			return r.waitOrRefuse(l, now, err)
 		}
@@ -41,6 +47,11 @@ func (r *Runner) tryPlace(l *live, now time.Time) bool {
 	for _, name := range l.avoid {
 		warm = slices.DeleteFunc(warm, func(n string) bool { return n == name })
 		cold[name] = "lost the image just now"
+	}
+	if len(warm)+len(cold) == 0 {
+		// A reload took the image or its hosts away: waiting brings nothing.
+		r.started.Go(func() { r.refuse(l, notWarm(l.run.Image, l.run.Pin, cold)) })
+		return true
 	}
 	if len(warm) == 0 {
 		l.avoid = nil // the next look may find it warm again

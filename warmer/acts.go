@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prewarm/prewarm/internal/problem"
@@ -97,11 +98,11 @@ func find(what string, tracks []*track, digest string, fits func(Rollout) bool) 
 	if found.ID != "" {
 		return found, nil
 	}
-	mend := "there is none"
+	mend := "there is none for it; prewarm history tells what became of each"
 	if len(others) > 0 {
 		mend = "there is: " + strings.Join(others[:min(len(others), 5)], ", ")
 	}
-	return Rollout{}, problem.New(problem.RolloutNotFound, what+": no rollout of that digest waits for it", mend)
+	return Rollout{}, problem.New(problem.RolloutNotFound, what+": the image has no such digest for that", mend)
 }
 
 // act writes down what somebody did to a rollout, and the rollout.
@@ -145,6 +146,7 @@ func (w *Warmer) setHold(ctx context.Context, image, who string, verb Verb) erro
 		return w.notManaged(image)
 	}
 	state := e.held
+	state.Repository, state.Chosen = e.Repository.String(), e.chosen
 	w.mu.Unlock()
 	if state.HeldAt.IsZero() == (verb == Unholding) {
 		return nil
@@ -180,6 +182,11 @@ func (w *Warmer) setHold(ctx context.Context, image, who string, verb Verb) erro
 // that it replaces is rejected: it needs an approval to be current again. Other
 // new digests go live as usual.
 func (w *Warmer) Rollback(ctx context.Context, name, digest, who string) (Rollout, error) {
+	target, _, _, err := w.toRollback(name, digest)
+	if err != nil {
+		return Rollout{}, err
+	}
+	w.reinspect(ctx, target) // where it is warm now, not where it was
 	w.deciding.Lock()
 	defer w.deciding.Unlock()
 	target, left, warm, err := w.toRollback(name, digest)
@@ -194,12 +201,49 @@ func (w *Warmer) Rollback(ctx context.Context, name, digest, who string) (Rollou
 	r.Trust = target.Trust
 	r.Trust.Leaves = left.Pin.Digest()
 	detail := "from " + string(left.Pin.Digest())
-	if !warm {
-		return w.act(ctx, WentBack, who, r, detail)
+	others := w.distrusted(left)
+	if warm {
+		r.Phase, r.Promoted = Current, r.Seen
+		left.Phase, left.Ended = Rejected, r.Seen
+		others = append(others, left)
 	}
-	r.Phase, r.Promoted = Current, r.Seen
-	left.Phase, left.Ended = Rejected, r.Seen
-	return w.act(ctx, WentBack, who, r, detail, left)
+	return w.act(ctx, WentBack, who, r, detail, others...)
+}
+
+// reinspectLimit bounds how long a rollback looks where its digest is.
+const reinspectLimit = 5 * time.Second
+
+// reinspect looks for a digest on the hosts of its track that can be reached.
+func (w *Warmer) reinspect(ctx context.Context, r Rollout) {
+	ctx, cancel := context.WithTimeout(ctx, reinspectLimit)
+	defer cancel()
+	var looks sync.WaitGroup
+	defer looks.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t := w.trackOf(r.Track)
+	if t == nil {
+		return // a reload took it away
+	}
+	for _, name := range t.Hosts {
+		h := w.hosts[name]
+		if h == nil || h.contact != Reachable {
+			continue
+		}
+		look := lookAt{pin: r.Pin, version: h.copyOf(r.Pin).version}
+		looks.Go(func() {
+			if found, ok, err := h.Host.Inspect(ctx, look.pin); err == nil {
+				w.found(h, look, found, ok)
+			}
+		})
+	}
+}
+
+// distrusted gives the open rollouts of the digest that a rollback leaves, held.
+func (w *Warmer) distrusted(left Rollout) []Rollout {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.trackOf(left.Track).distrusted(left.Pin, left.ID)
 }
 
 // toRollback finds where a rollback goes to and what it leaves.

@@ -128,6 +128,9 @@ func (w *Warmer) sighted(ctx context.Context, t Track, pin registry.Pin) (bool, 
 	if w.isShown(t.ID, pin) {
 		return false, nil // another look was quicker
 	}
+	if !w.stillIn(t) {
+		return false, w.removed(t.ID.Image)
+	}
 	r, err := w.newRollout(t.ID, pin, manifest)
 	if err != nil {
 		return false, err
@@ -141,6 +144,15 @@ func (w *Warmer) sighted(ctx context.Context, t Track, pin registry.Pin) (bool, 
 	w.log.Info("new digest seen", "image", t.ID.String(), "digest", pin.Digest(), "phase", r.Phase)
 	w.Kick()
 	return true, nil
+}
+
+// stillIn tells whether a track is looked for in the same repository as when its
+// tag was asked for.
+func (w *Warmer) stillIn(asked Track) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t := w.trackOf(asked.ID)
+	return t != nil && t.Repository == asked.Repository
 }
 
 // newRollout makes the rollout of a sighting: held where its policy does not

@@ -23,7 +23,7 @@ func (w *Warmer) choose(ctx context.Context, e Entry) error {
 	defer w.deciding.Unlock()
 	w.mu.Lock()
 	now := w.entryOf(e.Image)
-	if now == nil {
+	if now == nil || now.Repository != e.Repository {
 		w.mu.Unlock()
 		return w.removed(e.Image)
 	}
@@ -37,7 +37,7 @@ func (w *Warmer) choose(ctx context.Context, e Entry) error {
 	if err != nil || same {
 		return err
 	}
-	state.Image, state.Chosen = e.Image, result.Chosen
+	state.Image, state.Repository, state.Chosen = e.Image, e.Repository.String(), result.Chosen
 	if err := w.opts.Store.Save(context.WithoutCancel(ctx), Change{Images: []ImageState{state}}); err != nil {
 		return fmt.Errorf("save the tags of %s: %w", e.Image, err)
 	}
@@ -51,7 +51,8 @@ func (w *Warmer) choose(ctx context.Context, e Entry) error {
 	return nil
 }
 
-// removed says that a reload took an image away under a call.
+// removed says that a reload took an image away, or gave it another repository,
+// under a call.
 func (w *Warmer) removed(image string) error {
-	return problem.New(problem.ImageNotManaged, fmt.Sprintf("look at %s: it was just taken out of the configuration", image), "")
+	return problem.New(problem.ImageNotManaged, fmt.Sprintf("look at %s: the configuration of it has just changed", image), "look again")
 }

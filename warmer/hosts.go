@@ -2,9 +2,7 @@ package warmer
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -24,6 +22,7 @@ type host struct {
 	drift     drift
 	listening bool          // the engine tells of removals by itself
 	inspected time.Time     // when each image was last looked at
+	looks     int           // how often that was
 	look      chan struct{} // holds one token: "look at everything now"
 	life      context.Context
 	leave     context.CancelFunc // ends what is done on the host; nil before it was started
@@ -106,6 +105,7 @@ func (w *Warmer) listen(ctx context.Context, h *host) {
 		if w.listens(h, true) {
 			_ = h.Host.Watch(ctx, func() { w.Recheck(h.Name) }) // a hint; the next look comes anyway
 			w.listens(h, false)
+			w.Recheck(h.Name) // the engine may be gone
 			changed = nil
 		}
 		select {
@@ -128,42 +128,54 @@ func (w *Warmer) listens(h *host, asked bool) bool {
 	return h.listening
 }
 
-// probe looks at one host: who answers, and what it holds. Where the engine
-// tells of removals by itself, the images are looked at less often.
-func (w *Warmer) probe(ctx context.Context, h *host, all bool) {
-	ctx, cancel := context.WithTimeout(ctx, w.opts.ProbeTimeout)
-	defer cancel()
-	engine, err := h.Host.Probe(ctx)
-	if errors.Is(ctx.Err(), context.Canceled) {
-		return // we are stopping, the host is not to blame
+// contacts are what is known of reaching each host.
+func (w *Warmer) contacts() map[*host]Contact {
+	all := make(map[*host]Contact, len(w.hosts))
+	for _, h := range w.hosts {
+		all[h] = h.contact
 	}
-	if err == nil && w.inspectDue(h, engine, all) {
-		err = w.inspect(ctx, h)
-	}
-	w.mu.Lock()
-	before, platform := h.contact, h.engine.Platform
-	h.contact, h.err = Reachable, err
-	if err != nil {
-		h.contact = Unreachable
-	} else {
-		w.meet(h, engine)
-	}
+	return all
+}
+
+// contacted takes over that contacts are not what they were: of a host that was
+// probed, and of others that share an engine with it or no longer do. The caller
+// holds mu.
+func (w *Warmer) contacted(before map[*host]Contact) {
 	w.markDuplicates()
-	contact := h.contact
-	if before != contact {
+	for _, h := range w.hosts {
+		was, known := before[h]
+		if was == h.contact || !known && h.contact == Unknown {
+			continue
+		}
 		h.since = time.Now()
-		h.forgive()
-		w.tell(Event{Kind: HostChanged, Host: h.Name, State: string(contact), Detail: reason(err)})
-		w.announce()
-	}
-	if before != contact || platform != h.engine.Platform {
+		for pin := range h.copies {
+			h.forgive(pin)
+		}
+		w.tell(Event{Kind: HostChanged, Host: h.Name, State: string(h.contact), Detail: reason(h.err)})
+		w.logContact(h)
 		w.unsettle(h.Name, registry.Pin{})
+		w.announce()
+		w.Kick()
 	}
-	w.mu.Unlock()
-	if before != contact {
-		w.logContact(h.Name, contact, engine, err)
+}
+
+// forgive ends the backoff of a copy: what failed on a host before it went away,
+// or before somebody asked again, says nothing of it now. What is warm stays so.
+func (h *host) forgive(pin registry.Pin) {
+	c := h.copies[pin]
+	switch {
+	case c == nil || c.Busy:
+	case c.State == Warm:
+		c.recovered()
+	case c.State == Failed:
+		*c = copyState{version: c.version + 1}
 	}
-	w.Kick()
+}
+
+// recovered forgets the failures of a copy.
+func (c *copyState) recovered() {
+	c.Err, c.Attempts, c.backoff, c.Gone = nil, 0, nil, false
+	c.FailedSince, c.NextTry, c.NextPublish = time.Time{}, time.Time{}, time.Time{}
 }
 
 func reason(err error) string {
@@ -173,39 +185,17 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// inspectDue tells whether each image on a host is to be looked at now.
-func (w *Warmer) inspectDue(h *host, engine Engine, all bool) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	now := time.Now()
-	due := all || !h.listening || h.contact != Reachable || h.engine.Marker != engine.Marker || now.Sub(h.inspected) >= w.opts.InspectEvery
-	if due {
-		h.inspected = now
-	}
-	return due
-}
-
-// forgive ends every backoff: what failed on a host before it went away says
-// nothing of it now.
-func (h *host) forgive() {
-	for _, c := range h.copies {
-		if (c.State == Failed || c.Err != nil) && !c.Busy {
-			*c = copyState{version: c.version + 1}
-		}
-	}
-}
-
-func (w *Warmer) logContact(name string, contact Contact, engine Engine, err error) {
-	if err != nil {
-		w.log.Warn("host "+string(contact), "host", name, "error", err)
+func (w *Warmer) logContact(h *host) {
+	if h.err != nil {
+		w.log.Warn("host "+string(h.contact), "host", h.Name, "error", h.err)
 		return
 	}
 	level := slog.LevelInfo
-	if contact == Duplicate {
+	if h.contact == Duplicate {
 		level = slog.LevelError
 	}
-	w.log.Log(context.Background(), level, "host "+string(contact), "host", name,
-		"engine", engine.Version, "api", engine.APIVersion, "store", engine.ImageStore, "platform", engine.Platform)
+	w.log.Log(context.Background(), level, "host "+string(h.contact), "host", h.Name,
+		"engine", h.engine.Version, "api", h.engine.APIVersion, "store", h.engine.ImageStore, "platform", h.engine.Platform)
 }
 
 // markDuplicates refuses entries that turned out to reach one engine: counting
@@ -228,77 +218,6 @@ func (w *Warmer) markDuplicates() {
 			h.contact = Duplicate
 		}
 	}
-}
-
-// inspect looks for every pin that matters on the host. A pull that ends
-// meanwhile knows better than we do, so what it found stands.
-func (w *Warmer) inspect(ctx context.Context, h *host) error {
-	for _, look := range w.toInspect(h) {
-		found, ok, err := h.Host.Inspect(ctx, look.pin)
-		if err != nil {
-			return err
-		}
-		w.mu.Lock()
-		if c := h.copyOf(look.pin); c.version == look.version {
-			w.observe(h, look.pin, c, found, ok)
-		}
-		w.mu.Unlock()
-	}
-	return nil
-}
-
-// observe takes over what a look found. The caller holds mu.
-func (w *Warmer) observe(h *host, pin registry.Pin, c *copyState, found Copy, ok bool) {
-	switch {
-	case c.Busy: // the pull knows better
-	case ok:
-		if c.State == Warm && c.Kept && !found.Kept {
-			w.drifted(h, pin, "its keep-tag was removed")
-		}
-		if c.State != Warm {
-			w.announce()
-		}
-		if c.State != Warm || c.Kept != found.Kept || !slices.Equal(c.Tags, found.Tags) {
-			w.unsettle(h.Name, pin)
-		}
-		c.State, c.Kept, c.Tags, c.Copy = Warm, found.Kept, found.Tags, found
-	case c.State == Warm:
-		// Somebody removed it. That is no failure of ours: no backoff.
-		w.drifted(h, pin, "it was removed")
-		*c = copyState{version: c.version + 1}
-		w.unsettle(h.Name, pin)
-		w.announce()
-	}
-}
-
-type lookAt struct {
-	pin     registry.Pin
-	version int
-}
-
-// toInspect lists the pins that matter on a host: live ones and, for their
-// bytes, superseded ones.
-func (w *Warmer) toInspect(h *host) []lookAt {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	var looks []lookAt
-	add := func(pin registry.Pin) {
-		looks = append(looks, lookAt{pin: pin, version: h.copyOf(pin).version})
-	}
-	for t := range w.tracks() {
-		if !slices.Contains(t.Hosts, h.Name) {
-			continue
-		}
-		for _, r := range t.rollouts {
-			if r.Live() {
-				add(r.Pin)
-			}
-		}
-		for _, r := range t.superseded() {
-			add(r.Pin)
-		}
-	}
-	return looks
 }
 
 // Recheck asks for a look at a host now, because somebody saw that it lost an

@@ -114,6 +114,8 @@ type CopyView struct {
 	// FailedSince is when the present row of failures began, NextTry when the
 	// backoff is over.
 	FailedSince, NextTry time.Time
+	// NextPublish is when its tag may be moved again, after that failed.
+	NextPublish time.Time
 }
 
 // Action is one step from observed towards desired.
@@ -210,7 +212,7 @@ func publish(t TrackState, current *Rollout, o Observed) []Action {
 	for _, name := range t.Track.Hosts {
 		h := o.Hosts[name]
 		c := h.Copies[current.Pin]
-		if h.Contact == Reachable && unpublished(c, t.Track) && !c.Busy && !o.Now.Before(c.NextTry) {
+		if h.Contact == Reachable && unpublished(c, t.Track) && !c.Busy && !o.Now.Before(c.NextPublish) {
 			actions = append(actions, Publish{Host: name, Pin: current.Pin, Tag: t.Track.ID.Tag})
 		}
 	}

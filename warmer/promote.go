@@ -30,27 +30,65 @@ func admit(t TrackState, now time.Time) (admitted []Rollout, decided []Action) {
 // ready is promoted and those before it are overtaken. While none is ready the
 // oldest goes on (a push every minute and one slow host must not starve
 // promotion), the newest warms beside it, and those between are overtaken.
+//
+// What somebody asked for (a rollback, a rejected digest that was approved)
+// stands beside that queue: it takes no digest of the tag out of it, and ends
+// when one of them goes live.
 func advance(t TrackState, o Observed) (current *Rollout, coming []Rollout, decided []Action) {
-	for i := len(t.Coming) - 1; i >= 0; i-- {
-		r := t.Coming[i]
-		if !mayPromote(t, r, o.Now) || !ready(r, t.Track, o) {
-			continue
-		}
-		for _, older := range t.Coming[:i] {
-			decided = append(decided, Overtake{older})
-		}
-		decided = append(decided, outdated(t, r, o.Now)...)
-		decided = append(decided, Promote{r})
-		return &t.Coming[i], t.Coming[i+1:], decided
+	pushed, asked := byOrigin(t.Coming)
+	if i := newestReady(t, pushed, o); i >= 0 {
+		decided = overtake(decided, pushed[:i], asked)
+		decided = append(decided, outdated(t, pushed[i], o.Now)...)
+		return &pushed[i], pushed[i+1:], append(decided, Promote{pushed[i]})
 	}
-	coming = t.Coming
-	if n := len(coming); n > 2 {
-		for _, r := range coming[1 : n-1] {
+	pushed, decided = thinned(pushed)
+	if n := len(asked); n > 1 { // the last word counts
+		decided = overtake(decided, asked[:n-1])
+		asked = asked[n-1:]
+	}
+	if i := newestReady(t, asked, o); i >= 0 {
+		return &asked[i], pushed, append(decided, Promote{asked[i]})
+	}
+	return t.Current, append(asked, pushed...), decided
+}
+
+func byOrigin(coming []Rollout) (pushed, asked []Rollout) {
+	for _, r := range coming {
+		if r.Origin == FromTag {
+			pushed = append(pushed, r)
+		} else {
+			asked = append(asked, r)
+		}
+	}
+	return pushed, asked
+}
+
+// newestReady is the place of the newest rollout that may be promoted, or -1.
+func newestReady(t TrackState, rollouts []Rollout, o Observed) int {
+	for i := len(rollouts) - 1; i >= 0; i-- {
+		if r := rollouts[i]; mayPromote(t, r, o.Now) && ready(r, t.Track, o) {
+			return i
+		}
+	}
+	return -1
+}
+
+// thinned leaves the oldest and the newest.
+func thinned(pushed []Rollout) (left []Rollout, decided []Action) {
+	n := len(pushed)
+	if n <= 2 {
+		return pushed, nil
+	}
+	return []Rollout{pushed[0], pushed[n-1]}, overtake(nil, pushed[1:n-1])
+}
+
+func overtake(decided []Action, lists ...[]Rollout) []Action {
+	for _, list := range lists {
+		for _, r := range list {
 			decided = append(decided, Overtake{r})
 		}
-		coming = []Rollout{coming[0], coming[n-1]}
 	}
-	return t.Current, coming, decided
+	return decided
 }
 
 // outdated ends the held rollouts that are older than the one to be promoted.

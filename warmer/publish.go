@@ -2,6 +2,7 @@ package warmer
 
 import (
 	"context"
+	"time"
 
 	"github.com/prewarm/prewarm/registry"
 )
@@ -14,6 +15,9 @@ func (w *Warmer) startPublish(p Publish) {
 	if h == nil || h.life == nil {
 		return
 	}
+	if !w.isCurrent(p.Pin) {
+		return // its promotion could not be written down
+	}
 	c := h.copyOf(p.Pin)
 	c.begin()
 	w.started.Go(func() {
@@ -23,13 +27,30 @@ func (w *Warmer) startPublish(p Publish) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		if err != nil {
-			w.failed(h, p.Pin, c, err)
+			c.version++
+			c.Busy, c.NextPublish = false, time.Now().Add(publishAgain)
+			w.log.Warn("tag not moved on the host", "host", h.Name, "pin", p.Pin, "tag", p.Tag, "next_try", c.NextPublish, "error", err)
+			w.stir(h, p.Pin)
 			return
 		}
 		h.published(p.Pin, p.Tag)
 		w.log.Info("tag moved on the host", "host", h.Name, "pin", p.Pin, "tag", p.Tag)
 		w.stir(h, p.Pin)
 	})
+}
+
+// publishAgain is how long after a tag could not be moved it is tried again.
+const publishAgain = time.Minute
+
+// isCurrent tells whether a pin is the current one of a track. The caller holds
+// mu.
+func (w *Warmer) isCurrent(pin registry.Pin) bool {
+	for t := range w.tracks() {
+		if r := t.current(); r != nil && r.Pin == pin {
+			return true
+		}
+	}
+	return false
 }
 
 // published notes that a tag means a pin now, and no other of its repository.

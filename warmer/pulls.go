@@ -96,10 +96,11 @@ func pulls(wanted wants, d Desired, o Observed) []Action {
 	var actions []Action
 	free := slotsOf(d, o)
 	started := make(map[Pull]bool)
+	seeds := make(map[registry.Digest]bool) // somebody is on the way
 	for _, urgency := range wanted {
 		for _, w := range urgency {
 			server := w.rollout.Pin.Repository().Host()
-			gate := newGate(w, d.Registries[server].Seed, o)
+			gate := newGate(w, d.Registries[server].Seed, seeds, o)
 			for _, name := range w.hosts {
 				p := Pull{Host: name, Pin: w.rollout.Pin}
 				h := o.Hosts[name]
@@ -134,15 +135,14 @@ type gate struct {
 	rollout *Rollout
 	seeding bool
 	warm    map[registry.Digest]bool
-	seeds   map[registry.Digest]bool // somebody is on the way
+	seeds   map[registry.Digest]bool // of all wants: several tags can mean one digest
 }
 
-func newGate(w want, seed bool, o Observed) *gate {
-	g := &gate{rollout: w.rollout, seeding: seed}
+func newGate(w want, seed bool, seeds map[registry.Digest]bool, o Observed) *gate {
+	g := &gate{rollout: w.rollout, seeding: seed, seeds: seeds, warm: make(map[registry.Digest]bool)}
 	if !seed {
 		return g
 	}
-	g.warm, g.seeds = make(map[registry.Digest]bool), make(map[registry.Digest]bool)
 	for _, name := range w.hosts {
 		h := o.Hosts[name]
 		child, _ := w.rollout.Manifest.For(h.Platform)

@@ -2,8 +2,10 @@ package warmer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/prewarm/prewarm/registry"
@@ -31,12 +33,7 @@ func (w *Warmer) reconcile(ctx context.Context) time.Duration {
 	needs := w.opts.Needs()
 	desired, observed := w.look(now, needs)
 	actions := Plan(desired, observed)
-	if err := w.decide(ctx, now, actions); err != nil {
-		if ctx.Err() == nil {
-			w.log.Error("rollouts not written down, nothing promoted; next try in a second", "error", err)
-		}
-		return time.Second
-	}
+	err := w.decide(ctx, now, actions)
 	for _, a := range actions {
 		switch a := a.(type) {
 		case Pull:
@@ -47,7 +44,13 @@ func (w *Warmer) reconcile(ctx context.Context) time.Duration {
 			w.startVerify(a)
 		}
 	}
-	w.settle(desired, observed, actions)
+	if err != nil {
+		if ctx.Err() == nil {
+			w.log.Error("rollouts not written down, and not promoted; next try in a second", "error", err)
+		}
+		return time.Second
+	}
+	w.settle(desired, observed)
 	return w.nextDue(now)
 }
 
@@ -59,9 +62,10 @@ func (w *Warmer) look(now time.Time, needs Needs) (Desired, Observed) {
 	pins, needed := make(map[registry.Pin]bool), make(map[registry.Pin]bool)
 	maps.Copy(needed, needs.Pins)
 	for t := range w.tracks() {
-		if t.settled {
+		if t.settled && (t.wake.IsZero() || now.Before(t.wake)) {
 			continue
 		}
+		t.settled = false
 		s := t.state()
 		s.Replaced = t.leaving && t.entry.replaced()
 		d.Tracks = append(d.Tracks, s)
@@ -88,48 +92,96 @@ func (w *Warmer) look(now time.Time, needs Needs) (Desired, Observed) {
 	return d, o
 }
 
-// decide writes down promotions and ended rollouts, on disk first.
+// decide writes down promotions and ended rollouts, on disk first. Where they
+// can't be written together each track's are written alone, so that one that is
+// refused holds up no other.
 func (w *Warmer) decide(ctx context.Context, now time.Time, actions []Action) error {
-	var decided []Rollout
-	var retired []TrackID
+	verdicts := w.decisions(now, actions)
+	engines := w.newEngines()
+	if len(verdicts)+len(engines) == 0 {
+		return nil
+	}
+	err := w.record(ctx, now, engines, verdicts...)
+	if err == nil || len(verdicts) < 2 || ctx.Err() != nil {
+		return err
+	}
+	errs := []error{w.record(ctx, now, engines)}
+	for _, v := range verdicts {
+		errs = append(errs, w.record(ctx, now, nil, v))
+	}
+	return errors.Join(errs...)
+}
+
+// decision is what becomes of one track.
+type decision struct {
+	track    TrackID
+	rollouts []Rollout
+	retired  bool
+}
+
+func (w *Warmer) decisions(now time.Time, actions []Action) []*decision {
+	var all []*decision
+	of := func(id TrackID) *decision {
+		for _, d := range all {
+			if d.track == id {
+				return d
+			}
+		}
+		all = append(all, &decision{track: id})
+		return all[len(all)-1]
+	}
 	for _, a := range actions {
 		switch a := a.(type) {
 		case Admit:
+			d := of(a.Rollout.Track)
 			a.Rollout.Phase = Warming
-			decided = append(decided, a.Rollout)
+			d.rollouts = append(d.rollouts, a.Rollout)
 		case Promote:
-			decided = append(decided, w.replaced(a.Rollout, now)...)
+			d := of(a.Rollout.Track)
+			d.rollouts = append(d.rollouts, w.replaced(a.Rollout, now)...)
 			a.Rollout.Phase, a.Rollout.Promoted = Current, now
-			decided = append(decided, a.Rollout)
+			d.rollouts = append(d.rollouts, a.Rollout)
 		case Overtake:
+			d := of(a.Rollout.Track)
 			a.Rollout.Phase, a.Rollout.Ended = Overtaken, now
-			decided = append(decided, a.Rollout)
+			d.rollouts = append(d.rollouts, a.Rollout)
 		case Retire:
-			decided = append(decided, w.ended(a.Track, now)...)
-			retired = append(retired, a.Track)
+			d := of(a.Track)
+			d.rollouts, d.retired = append(d.rollouts, w.ended(a.Track, now)...), true
 		}
 	}
-	engines := w.newEngines()
-	if len(decided)+len(retired)+len(engines) == 0 {
-		return nil
+	return all
+}
+
+// record writes decisions down, together, and takes them over.
+func (w *Warmer) record(ctx context.Context, now time.Time, engines map[string]string, decisions ...*decision) error {
+	var rollouts []Rollout
+	var retired []TrackID
+	for _, d := range decisions {
+		rollouts = append(rollouts, d.rollouts...)
+		if d.retired {
+			retired = append(retired, d.track)
+		}
 	}
-	if err := w.opts.Store.Save(ctx, Change{Rollouts: decided, Engines: engines}); err != nil {
-		return fmt.Errorf("save %d rollouts: %w", len(decided), err)
+	if err := w.opts.Store.Save(ctx, Change{Rollouts: rollouts, Engines: engines}); err != nil {
+		return fmt.Errorf("save %d rollouts: %w", len(rollouts), err)
 	}
 	w.wroteEngines(engines)
-	if len(decided)+len(retired) == 0 {
+	if len(decisions) == 0 {
 		return nil
 	}
-	w.apply(decided)
+	w.apply(rollouts)
 	w.retire(retired)
-	for _, r := range decided {
+	for _, r := range rollouts {
 		w.log.Info("rollout "+string(r.Phase), "image", r.Track.String(), "digest", r.Pin.Digest(), "since_seen", now.Sub(r.Seen).Round(time.Millisecond))
 	}
 	w.Kick() // who took whose place matters to other tracks
 	return nil
 }
 
-// replaced gives the present current rollout of a track, ended by another.
+// replaced gives what a promotion ends or holds back: the present current
+// rollout of the track, which is rejected where somebody goes back from it, and
+// then the other open ones of its digest, too.
 func (w *Warmer) replaced(by Rollout, now time.Time) []Rollout {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -139,10 +191,11 @@ func (w *Warmer) replaced(by Rollout, now time.Time) []Rollout {
 	}
 	old := *t.current()
 	old.Phase, old.Ended = Superseded, now
-	if by.Trust.Leaves == old.Pin.Digest() {
-		old.Phase = Rejected
+	if !slices.ContainsFunc(t.rollouts, func(r Rollout) bool { return r.Open() && r.Trust.Leaves == old.Pin.Digest() }) {
+		return []Rollout{old}
 	}
-	return []Rollout{old}
+	old.Phase = Rejected
+	return append(t.distrusted(old.Pin, by.ID), old)
 }
 
 // ended gives the open rollouts of a track that ends.

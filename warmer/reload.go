@@ -1,9 +1,6 @@
 package warmer
 
-import (
-	"maps"
-	"slices"
-)
+import "maps"
 
 // Reconfigure puts a changed setup into force. Hosts of the same name and the
 // same Host keep what is known of them and what they are doing; a host that is
@@ -23,15 +20,16 @@ func (w *Warmer) Reconfigure(s Setup) {
 // New.
 func (w *Warmer) install(s Setup) {
 	w.setup = s
+	before := w.contacts()
 	w.installHosts(s.Hosts)
-	before := w.entries
+	w.contacted(before)
+	for _, e := range w.entries {
+		w.shelf[e.Image] = e
+	}
 	w.entries = nil
 	for _, wanted := range s.Entries {
-		i := slices.IndexFunc(before, func(e *entry) bool { return e.Image == wanted.Image })
-		e := &entry{}
-		if i >= 0 {
-			e = before[i]
-		}
+		e := w.shelved(wanted.Image)
+		delete(w.shelf, wanted.Image)
 		if e.Repository != wanted.Repository {
 			e.chosen = nil // the tags of another repository
 		}
@@ -40,6 +38,17 @@ func (w *Warmer) install(s Setup) {
 		w.entries = append(w.entries, e)
 	}
 	w.unsettleAll()
+}
+
+// shelved gives the entry of an image that is not in force, made where there is
+// none: what was known of it holds again once it is back. The caller holds mu.
+func (w *Warmer) shelved(image string) *entry {
+	e := w.shelf[image]
+	if e == nil {
+		e = &entry{Entry: Entry{Image: image}}
+		w.shelf[image] = e
+	}
+	return e
 }
 
 func (w *Warmer) installHosts(wanted []HostOptions) {
@@ -65,5 +74,4 @@ func (w *Warmer) installHosts(wanted []HostOptions) {
 			delete(w.hosts, name)
 		}
 	}
-	w.markDuplicates()
 }

@@ -29,7 +29,11 @@ func (w *Warmer) Rewarm(image string, hosts []string) (registry.Pin, error) {
 	}
 	for _, name := range e.Hosts {
 		if h := w.hosts[name]; h != nil && (len(hosts) == 0 || slices.Contains(hosts, name)) {
-			h.forgive()
+			for _, t := range e.tracks {
+				for _, r := range t.rollouts {
+					h.forgive(r.Pin)
+				}
+			}
 		}
 	}
 	for _, t := range e.tracks {

@@ -7,26 +7,26 @@ import (
 	"github.com/prewarm/prewarm/registry"
 )
 
-// settle marks the tracks that have nothing left to do or to wait for: they are
-// left out of the next looks until something changes on their hosts or in their
-// rollouts. On a large fleet that is nearly all of them, nearly always.
-func (w *Warmer) settle(d Desired, o Observed, actions []Action) {
-	if len(actions) > 0 {
-		return
-	}
+// settle marks the tracks that need nothing until something changes on their
+// hosts or in their rollouts, or until a backoff ends: they are left out of the
+// next looks. On a large fleet that is nearly all of them, nearly always.
+func (w *Warmer) settle(d Desired, o Observed) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, s := range d.Tracks {
-		if t := w.trackOf(s.Track.ID); t != nil && t.changes == s.changes && restful(s, o) {
-			t.settled = true
+		t := w.trackOf(s.Track.ID)
+		if t == nil || t.changes != s.changes {
+			continue
 		}
+		t.settled, t.wake = restful(s, o)
 	}
 }
 
-// restful tells whether a track needs nothing until something changes.
-func restful(s TrackState, o Observed) bool {
+// restful tells whether a track needs nothing until something changes, or until
+// wake; the zero time is never.
+func restful(s TrackState, o Observed) (rests bool, wake time.Time) {
 	if s.Current == nil || s.Leaving || len(s.Held)+len(s.Coming) > 0 {
-		return false
+		return false, time.Time{}
 	}
 	for _, r := range append([]Rollout{*s.Current}, s.Kept...) {
 		for _, name := range s.Track.Hosts {
@@ -34,16 +34,32 @@ func restful(s TrackState, o Observed) bool {
 			if _, ok := r.Manifest.For(h.Platform); !ok || h.Contact != Reachable {
 				continue
 			}
-			c := h.Copies[r.Pin]
-			if c.State != Warm || !c.Kept || c.Busy {
-				return false
+			due, ok := h.Copies[r.Pin].rests(r.Pin == s.Current.Pin, s.Track, o.Now)
+			if !ok {
+				return false, time.Time{}
+			}
+			if !due.IsZero() && (wake.IsZero() || due.Before(wake)) {
+				wake = due
 			}
 		}
 	}
-	return !slices.ContainsFunc(s.Track.Hosts, func(name string) bool {
-		h := o.Hosts[name]
-		return h.Contact == Reachable && unpublished(h.Copies[s.Current.Pin], s.Track)
-	})
+	return true, wake
+}
+
+// rests tells whether a copy needs nothing until it changes, or until due.
+func (c CopyView) rests(current bool, t Track, now time.Time) (due time.Time, ok bool) {
+	publish := current && unpublished(c, t)
+	switch {
+	case c.Busy:
+		return time.Time{}, false
+	case c.State == Warm && c.Kept && !publish:
+		return time.Time{}, true
+	case publish:
+		due = c.NextPublish
+	default:
+		due = c.NextTry
+	}
+	return due, due.After(now)
 }
 
 // unsettle asks for another look at the tracks of a host that may want a pin;
@@ -84,6 +100,7 @@ func (w *Warmer) nextDue(now time.Time) time.Duration {
 	}
 	for t := range w.tracks() {
 		if t.settled {
+			sooner(t.wake)
 			continue
 		}
 		t.dues(now, sooner)
@@ -119,6 +136,7 @@ func (t *track) dues(now time.Time, sooner func(time.Time)) {
 
 func (c *copyState) dues(p Policy, sooner func(time.Time)) {
 	sooner(c.NextTry)
+	sooner(c.NextPublish)
 	switch {
 	case c.State == Failed:
 		sooner(c.FailedSince.Add(p.Promote.Straggler))

@@ -43,6 +43,8 @@ type Change struct {
 // ImageState is what is known of an image beside its rollouts.
 type ImageState struct {
 	Image string
+	// Repository is where Chosen was listed.
+	Repository string
 	// Chosen are the tags that its selection chose last, newest first.
 	Chosen []string
 	// HeldAt is when somebody stopped its promotions; zero: nobody did.

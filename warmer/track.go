@@ -29,6 +29,7 @@ type track struct {
 	// settled tells that the last look left nothing to do and nothing to wait
 	// for, and that nothing has changed since.
 	settled bool
+	wake    time.Time    // until when it is settled; zero: until something changes
 	asked   registry.Pin // somebody asked for it to be warmed now, whatever the windows say
 	changes int          // rises with each change, so that a look knows whether it is out of date
 }
@@ -175,6 +176,19 @@ func (t *track) rejected(pin registry.Pin) []Rollout {
 	var all []Rollout
 	for _, r := range t.rollouts {
 		if r.Pin == pin && r.Phase == Rejected && r.Trust.Pardoned.IsZero() {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// distrusted gives the rollouts of a rejected digest that are still on their way,
+// held until somebody approves them; but for one.
+func (t *track) distrusted(pin registry.Pin, but string) []Rollout {
+	var all []Rollout
+	for _, r := range t.rollouts {
+		if r.Pin == pin && r.ID != but && (r.Phase == Held || r.Phase == Warming) {
+			r.Phase, r.Trust.Rejected, r.Trust.Approved, r.Trust.ApprovedBy = Held, true, time.Time{}, ""
 			all = append(all, r)
 		}
 	}

@@ -95,6 +95,8 @@ type Warmer struct {
 	life    context.Context // of Run; nil before it
 	setup   Setup
 	entries []*entry
+	// shelf are the entries that left the configuration, by image.
+	shelf   map[string]*entry
 	hosts   map[string]*host
 	pulling map[string]int // pulls of this moment by registry host
 	pauses  map[pauseKey]Pause
@@ -114,6 +116,7 @@ func New(o Options) *Warmer {
 		opts:      o,
 		log:       o.Logger,
 		kick:      make(chan struct{}, 1),
+		shelf:     make(map[string]*entry),
 		hosts:     make(map[string]*host, len(o.Hosts)),
 		pulling:   make(map[string]int),
 		pauses:    make(map[pauseKey]Pause),
@@ -140,30 +143,38 @@ func (w *Warmer) Load(ctx context.Context) error {
 	for host, marker := range saved.Engines {
 		w.engines[host], w.written[host] = marker, marker
 	}
-	for _, s := range saved.Images {
-		if e := w.entryOf(s.Image); e != nil {
-			e.chosen, e.held = s.Chosen, s
-			e.retag()
+	owner := func(image string) (e *entry, inForce bool) {
+		if e := w.entryOf(image); e != nil {
+			return e, true
 		}
+		return w.shelved(image), false
+	}
+	for _, s := range saved.Images {
+		e, inForce := owner(s.Image)
+		e.held = s
+		if !inForce || s.Repository == e.Repository.String() {
+			e.chosen = s.Chosen
+		}
+		e.retag()
 	}
 	for _, r := range saved.Rollouts {
-		if e := w.entryOf(r.Track.Image); e != nil {
-			e.adopt(r)
-		}
+		e, inForce := owner(r.Track.Image)
+		e.adopt(r, inForce)
 	}
 	return nil
 }
 
-// adopt takes a rollout of an earlier life. One whose tag is not tracked now
-// matters only while it is current: until another takes its place.
-func (e *entry) adopt(r Rollout) {
+// adopt takes a rollout of an earlier life. Where the entry is in force, one
+// whose tag is not tracked now matters only while it is current: until another
+// takes its place.
+func (e *entry) adopt(r Rollout, inForce bool) {
 	for _, t := range e.tracks {
 		if t.ID == r.Track {
 			t.put(r)
 			return
 		}
 	}
-	if r.Phase != Current {
+	if inForce && r.Phase != Current {
 		return
 	}
 	left := &track{Track: e.track(r.Track.Tag), entry: e, leaving: true}

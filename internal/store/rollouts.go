@@ -27,6 +27,21 @@ func (s *Store) loadRollouts(ctx context.Context) ([]warmer.Rollout, error) {
 		WHERE nth <= $1 OR phase IN ('held', 'warming', 'current', 'rejected') ORDER BY id`, recent)
 }
 
+// history is how many rollouts of a track are kept.
+const history = 1000
+
+// thin removes the oldest ended rollouts of tracks that have had very many.
+func (s *Store) thin(ctx context.Context) error {
+	_, err := s.db.ExecContext(ctx, `
+		DELETE FROM rollouts WHERE phase IN ('superseded', 'overtaken') AND id IN (
+			SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY image, tag ORDER BY id DESC) AS nth FROM rollouts) AS numbered
+			WHERE nth > $1)`, history)
+	if err != nil {
+		return fmt.Errorf("thin out old rollouts: %w", err)
+	}
+	return nil
+}
+
 // saveRollout inserts a rollout or replaces what can change of it.
 func saveRollout(ctx context.Context, tx *sql.Tx, r warmer.Rollout) error {
 	manifest, err := json.Marshal(r.Manifest)

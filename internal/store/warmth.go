@@ -16,7 +16,7 @@ func (s *Store) Load(ctx context.Context) (warmer.Saved, error) {
 	if saved.Rollouts, err = s.loadRollouts(ctx); err != nil {
 		return warmer.Saved{}, fmt.Errorf("read rollouts: %w", err)
 	}
-	if saved.Images, err = query(ctx, s.db, scanImage, `SELECT image, chosen, held_at, held_by FROM images ORDER BY image`); err != nil {
+	if saved.Images, err = query(ctx, s.db, scanImage, `SELECT image, repository, chosen, held_at, held_by FROM images ORDER BY image`); err != nil {
 		return warmer.Saved{}, fmt.Errorf("read images: %w", err)
 	}
 	if saved.Pauses, err = query(ctx, s.db, scanPause, `SELECT what, host, since, who FROM pauses ORDER BY what, host`); err != nil {
@@ -25,6 +25,9 @@ func (s *Store) Load(ctx context.Context) (warmer.Saved, error) {
 	engines, err := query(ctx, s.db, scanEngine, `SELECT host, marker FROM engines`)
 	if err != nil {
 		return warmer.Saved{}, fmt.Errorf("read engines: %w", err)
+	}
+	if err := s.thin(ctx); err != nil {
+		return warmer.Saved{}, err
 	}
 	saved.Engines = make(map[string]string, len(engines))
 	for _, e := range engines {
@@ -91,9 +94,9 @@ func saveImage(ctx context.Context, tx *sql.Tx, i warmer.ImageState) error {
 	if err != nil {
 		return fmt.Errorf("encode the tags of %s: %w", i.Image, err)
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO images (image, chosen, held_at, held_by) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (image) DO UPDATE SET chosen = excluded.chosen, held_at = excluded.held_at, held_by = excluded.held_by`,
-		i.Image, string(chosen), micros(i.HeldAt), i.HeldBy)
+	_, err = tx.ExecContext(ctx, `INSERT INTO images (image, repository, chosen, held_at, held_by) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (image) DO UPDATE SET repository = excluded.repository, chosen = excluded.chosen, held_at = excluded.held_at, held_by = excluded.held_by`,
+		i.Image, i.Repository, string(chosen), micros(i.HeldAt), i.HeldBy)
 	if err != nil {
 		return fmt.Errorf("save image %s: %w", i.Image, err)
 	}
@@ -124,7 +127,7 @@ func scanAct(row scanner) (a warmer.Act, err error) {
 func scanImage(row scanner) (i warmer.ImageState, err error) {
 	var chosen string
 	var heldAt int64
-	if err := row.Scan(&i.Image, &chosen, &heldAt, &i.HeldBy); err != nil {
+	if err := row.Scan(&i.Image, &i.Repository, &chosen, &heldAt, &i.HeldBy); err != nil {
 		return i, err
 	}
 	i.HeldAt = fromMicros(heldAt)

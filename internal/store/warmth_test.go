@@ -16,7 +16,7 @@ func TestWarmthRoundTrip(t *testing.T) {
 	s := open(t, dir)
 	paused := warmer.Pause{What: warmer.Pulling, Host: "etl-1", Since: now(), Who: "ana"}
 	gone := warmer.Pause{What: warmer.Watching, Since: now(), Who: "ben"}
-	image := warmer.ImageState{Image: "jobs", Chosen: []string{"1.3", "1.2"}, HeldAt: now(), HeldBy: "ana"}
+	image := warmer.ImageState{Image: "jobs", Repository: "registry.test/etl/jobs", Chosen: []string{"1.3", "1.2"}, HeldAt: now(), HeldBy: "ana"}
 	act := warmer.Act{ID: "01", At: now(), Who: "ana", Verb: warmer.Holding, Track: warmer.TrackID{Image: "jobs"}, Detail: "for the audit"}
 	for _, c := range []warmer.Change{
 		{Images: []warmer.ImageState{{Image: "jobs", Chosen: []string{"1.2"}}}, Engines: map[string]string{"etl-1": "old", "etl-2": "x"}},
@@ -79,5 +79,29 @@ func TestLoadGivesWhatMatters(t *testing.T) {
 	history, _, err := s.History(t.Context(), "jobs", 2)
 	if err != nil || len(history) != 2 || history[0].ID != "0299" || history[1].ID != "0298" {
 		t.Errorf("history %v %v", history, err)
+	}
+}
+
+// Rollouts of years don't pile up.
+func TestOldRolloutsAreThinnedOut(t *testing.T) {
+	t.Parallel()
+	s := open(t, t.TempDir())
+	var all []warmer.Rollout
+	for n := range 1100 {
+		r := warmer.Rollout{ID: fmt.Sprintf("%04d", n), Track: warmer.TrackID{Image: "jobs", Tag: "latest"}, Pin: pin(t, "a"), Phase: warmer.Overtaken, Seen: now()}
+		if n == 5 {
+			r.Phase = warmer.Rejected
+		}
+		all = append(all, r)
+	}
+	if err := s.Save(t.Context(), warmer.Change{Rollouts: all}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	left, _, err := s.History(t.Context(), "jobs", 10000)
+	if err != nil || len(left) != 1001 || left[1000].ID != "0005" {
+		t.Errorf("%d rollouts left, %v", len(left), err)
 	}
 }

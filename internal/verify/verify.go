@@ -43,11 +43,15 @@ func Run(ctx context.Context, command []string, limit time.Duration) Result {
 	cmd.WaitDelay = time.Second
 	begun := time.Now()
 	err := cmd.Run()
+	if cmd.Process != nil {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what it left behind; mostly there is nothing
+	}
 	r := Result{Took: time.Since(begun), Output: out.String()}
 	var exit *exec.ExitError
 	switch {
 	case ctx.Err() != nil:
 		r.Failure = fmt.Sprintf("%s did not end within %s and was killed", command[0], limit)
+	case errors.Is(err, exec.ErrWaitDelay): // it ended with 0, and its children held on to the output
 	case errors.As(err, &exit) && exit.Exited():
 		r.ExitCode = exit.ExitCode()
 	case err != nil:

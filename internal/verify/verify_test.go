@@ -26,6 +26,7 @@ func TestRun(t *testing.T) {
 		"it is killed":          {"kill -9 $$", 0, "", "signal: killed"},
 		"it takes too long":     {"echo waiting; sleep 30", 0, "waiting", "did not end within 300ms"},
 		"it leaves one behind":  {"sleep 30 & exit 3", 3, "", ""},
+		"and agrees":            {"sleep 30 & exit 0", 0, "", ""},
 		"what is not text":      {`printf 'a\377b'`, 0, "a\uFFFDb", ""},
 		"the end of much":       {"seq 1 100000; exit 1", 1, "99999\n100000", ""},
 		"nothing to read from":  {"cat; echo done", 0, "done", ""},

@@ -126,22 +126,21 @@ func (b *bench) configure(text string) {
 	}
 }
 
-// set writes a configuration in one step, as whoever changes it under a running
-// server should.
 func (b *bench) set(setup prewarmtest.Setup) {
 	b.t.Helper()
 	setup.Address, setup.State = b.address, filepath.Join(b.dir, "state")
-	b.replace(setup.String())
+	replace(b.t, b.configFile(), setup.String())
 }
 
-func (b *bench) replace(text string) {
-	b.t.Helper()
-	next := b.configFile() + ".next"
-	if err := os.WriteFile(next, []byte(text), 0o600); err != nil {
-		b.t.Fatal(err)
+// replace writes a file in one step, as whoever changes it under a running
+// server should.
+func replace(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file+".next", []byte(text), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	if err := os.Rename(next, b.configFile()); err != nil {
-		b.t.Fatal(err)
+	if err := os.Rename(file+".next", file); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -48,7 +48,7 @@ func TestRefusedRuns(t *testing.T) {
 	}{
 		{"an unknown image", []string{"run", "job"}, []string{`no image of the configuration answers to "job"`, "nearest: jobs", "{name: job, repository:"}},
 		{"an unknown ref", []string{"run", repository + ":other"}, []string{"track: {tag: other}"}},
-		{"a digest that is not managed", []string{"run", repository + "@" + other}, []string{"not the current digest of jobs:latest"}},
+		{"a digest that is not managed", []string{"run", repository + "@" + other}, []string{"neither current nor kept for a rollback of jobs:latest"}},
 		{"a tag that does not exist", []string{"run", "missing"}, []string{"missing:nope has no current digest yet", "nope"}},
 		{"a command that is not in the image", []string{"run", "jobs", "--entrypoint", "/nope"}, []string{"/nope"}},
 		{"a network that does not exist", []string{"run", "jobs", "--network", "nope"}, []string{"nope"}},

@@ -9,10 +9,11 @@ CREATE INDEX rollouts_of_image ON rollouts (image, id);
 
 -- What is known of an image beside its rollouts.
 CREATE TABLE images (
-    image   TEXT PRIMARY KEY,
-    chosen  TEXT NOT NULL,   -- JSON: the tags that its selection chose last, newest first
-    held_at BIGINT NOT NULL, -- 0: promotions are not held
-    held_by TEXT NOT NULL
+    image      TEXT PRIMARY KEY,
+    repository TEXT NOT NULL,   -- where the tags were listed
+    chosen     TEXT NOT NULL,   -- JSON: those that its selection chose last, newest first
+    held_at    BIGINT NOT NULL, -- 0: promotions are not held
+    held_by    TEXT NOT NULL
 );
 
 CREATE TABLE pauses (
