@@ -34,7 +34,7 @@ func (w *Warmer) Look(ctx context.Context, image string) ([]Checked, error) {
 	w.mu.Lock()
 	list := true
 	if e := w.entryOf(image); e != nil {
-		list = e.looks%listEvery == 0 || len(e.chosen) == 0 || e.list.err != nil
+		list = e.looks%listEvery == 0 || len(e.chosen) == 0 || e.list.err != nil || time.Since(e.list.at) >= listAfter
 		e.looks++
 	}
 	w.mu.Unlock()

@@ -13,7 +13,11 @@ import (
 // listEvery is how many scheduled looks at the tags of a selection share one
 // listing of the repository: new tags come less often than new digests, and a
 // listing of a large repository takes many requests.
-const listEvery = 10
+const (
+	listEvery = 10
+	// listAfter is how old a listing may get where looks are far between.
+	listAfter = 10 * time.Minute
+)
 
 // choose lists the tags of an entry's repository and takes those that its
 // selection wants, written down first.

@@ -33,6 +33,9 @@ func (w *Warmer) install(s Setup) {
 		if e.Repository != wanted.Repository {
 			e.chosen = nil // the tags of another repository
 		}
+		if !e.Select.Equal(wanted.Select) {
+			e.looks = 0 // the next look lists
+		}
 		e.Entry = wanted
 		e.retag()
 		w.entries = append(w.entries, e)

@@ -18,7 +18,6 @@ type engines struct {
 	mirror     func(registry.Repository) (registry.Repository, bool)
 	log        *slog.Logger
 	byName     map[string]engine
-	retired    []*docker.Host // runs may still go on there
 }
 
 // engine is a client with the entry that it was made of.
@@ -48,7 +47,7 @@ func (e *engines) use(hosts []config.Host) error {
 	}
 	for name, old := range e.byName {
 		if next[name].Host != old.Host {
-			e.retired = append(e.retired, old.Host)
+			old.Close() // runs that go on there keep their connections
 		}
 	}
 	e.byName = next
@@ -64,9 +63,6 @@ func sameEngine(a, b config.Host) bool {
 
 func (e *engines) close() {
 	for _, h := range e.byName {
-		h.Close()
-	}
-	for _, h := range e.retired {
 		h.Close()
 	}
 }

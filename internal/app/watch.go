@@ -2,10 +2,12 @@ package app
 
 import (
 	"context"
+	"math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/prewarm/prewarm/config"
+	"github.com/prewarm/prewarm/internal/problem"
 	"github.com/prewarm/prewarm/internal/schedule"
 	"github.com/prewarm/prewarm/warmer"
 )
@@ -61,36 +63,102 @@ func (w *watchers) end() {
 	w.started.Wait()
 }
 
-// watch looks at an image's tags now and then by its schedule.
+// watch looks at an image's tags at once, then by its schedule, and again after
+// a pause where a look failed: the next firing may be a day away, and a digest
+// has none at all.
 func (a *App) watch(ctx context.Context, image config.Image) {
-	for wait := firstRetry; !a.look(ctx, image.Name) && ctx.Err() == nil; wait = min(2*wait, maxRetry) {
-		// The next firing may be a day away, and a digest has none at all.
+	due := make(chan struct{}, 1)
+	var loop sync.WaitGroup
+	defer loop.Wait()
+	loop.Go(func() {
+		schedule.Loop(ctx, schedule.LoopOptions{
+			Spec: image.Watch, Name: image.Name, Jitter: watchJitter,
+			Paused: func() (bool, <-chan struct{}) { return a.warmer.Paused(warmer.Watching) },
+		}, func(context.Context) {
+			select {
+			case due <- struct{}{}:
+			default: // a look is owed already
+			}
+		})
+	})
+	w := looker{app: a, image: image.Name}
+	again := time.NewTimer(0)
+	defer again.Stop()
+	for {
 		select {
 		case <-ctx.Done():
-		case <-time.After(wait):
+			return
+		case <-due:
+		case <-again.C:
+		}
+		if !a.awaitResume(ctx) {
+			return
+		}
+		if wait := w.look(ctx); wait > 0 {
+			again.Reset(wait)
+		} else {
+			again.Stop()
 		}
 	}
-	schedule.Loop(ctx, schedule.LoopOptions{
-		Spec: image.Watch, Name: image.Name, Jitter: watchJitter,
-		Paused: func() (bool, <-chan struct{}) { return a.warmer.Paused(warmer.Watching) },
-	}, func(ctx context.Context) { a.look(ctx, image.Name) })
 }
 
-// The first look at a tag is tried again until it succeeds once: after
-// firstRetry, then after twice as long, up to maxRetry.
+// awaitResume waits while watching is paused; false when ctx ended.
+func (a *App) awaitResume(ctx context.Context) bool {
+	for {
+		paused, changed := a.warmer.Paused(warmer.Watching)
+		if !paused {
+			return ctx.Err() == nil
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-changed:
+		}
+	}
+}
+
+// A look that failed is taken again after firstRetry, then after twice as long,
+// up to maxRetry, and not before the registry wants it.
 const (
 	firstRetry = time.Second
 	maxRetry   = 5 * time.Minute
 )
 
-// look tells whether an image's tags could be looked at, or need not be.
-func (a *App) look(ctx context.Context, image string) bool {
-	if paused, _ := a.warmer.Paused(warmer.Watching); paused {
-		return true
+// looker looks at an image's tags, and tells of what is new only: a registry that
+// is down for an hour fills no log.
+type looker struct {
+	app    *App
+	image  string
+	wait   time.Duration // before the next retry
+	failed problem.Code  // how the last look ended; empty: well
+}
+
+// look takes a look and gives how long to wait before the next, where it is to be
+// taken again before its schedule says so. A tag that is not there is an answer.
+func (l *looker) look(ctx context.Context) (again time.Duration) {
+	_, err := l.app.warmer.Look(ctx, l.image)
+	if ctx.Err() != nil {
+		return 0
 	}
-	_, err := a.warmer.Look(ctx, image)
-	if err != nil && ctx.Err() == nil {
-		a.opts.Logger.Warn("tag not looked at; what is current stays", "image", image, "error", err)
+	l.tell(err)
+	if err == nil || problem.CodeOf(err) == problem.TagNotFound {
+		l.wait = 0
+		return 0
 	}
-	return err == nil
+	l.wait = min(max(2*l.wait, firstRetry), maxRetry)
+	spread := time.Duration(rand.Int64N(int64(l.wait)/10 + 1)) // those that failed together don't come back together
+	return max(l.wait, problem.From(err).RetryAfter) + spread
+}
+
+func (l *looker) tell(err error) {
+	log, code := l.app.opts.Logger, problem.CodeOf(err)
+	switch {
+	case err == nil && l.failed != "":
+		log.Info("tag looked at again", "image", l.image)
+	case err != nil && code != l.failed:
+		log.Warn("tag not looked at; what is current stays", "image", l.image, "error", err)
+	case err != nil:
+		log.Debug("tag not looked at", "image", l.image, "error", err)
+	}
+	l.failed = code
 }

@@ -9,6 +9,11 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/prewarm/prewarm/internal/api"
+	"github.com/prewarm/prewarm/internal/store"
+	"github.com/prewarm/prewarm/warmer"
 )
 
 // registryOf is a registry with one image for linux/amd64 without layers, whose
@@ -69,5 +74,84 @@ images:
 				t.Errorf("nothing said of the errors:\n%s", log)
 			}
 		})
+	}
+}
+
+func TestWhatWasNewDuringAPauseIsLookedAtAfterIt(t *testing.T) {
+	t.Parallel()
+	var ready atomic.Bool
+	ready.Store(true)
+	address, digest, _ := registryOf(t, &ready, http.StatusOK)
+	c := load(t, fmt.Sprintf(`
+registries:
+  - {name: "%s", plain_http: true}
+hosts:
+  - {name: gone, endpoint: "unix:///nowhere/docker.sock"}
+images:
+  - {name: fixed, repository: "%s/etl/fixed", track: {digest: "%s"}}
+  - {name: daily, repository: "%s/etl/daily", watch: "0 3 1 1 *"}
+`, address, address, digest, address))
+	s, err := store.Open(t.Context(), c.State.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Save(t.Context(), warmer.Change{Paused: []warmer.Pause{{What: warmer.Watching, Since: time.Now(), Who: "ana"}}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, c)
+	if _, err := r.client.Resume(t.Context(), api.PauseRequest{What: "watching"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"fixed", "daily"} {
+		await(t, name+" is looked at", func() bool {
+			i, err := r.client.Image(t.Context(), name)
+			return err == nil && len(i.Tracks) == 1 && len(i.Tracks[0].Coming) == 1
+		})
+	}
+}
+
+// A tag that is not there is looked at by its schedule, no oftener and no
+// seldomer.
+func TestATagThatIsNotThereKeepsItsSchedule(t *testing.T) {
+	t.Parallel()
+	var ready atomic.Bool
+	address, _, asked := registryOf(t, &ready, http.StatusNotFound)
+	start(t, load(t, fmt.Sprintf(`
+registries:
+  - {name: "%s", plain_http: true}
+hosts:
+  - {name: gone, endpoint: "unix:///nowhere/docker.sock"}
+images:
+  - {name: jobs, repository: "%s/etl/jobs", watch: "@every 1s"}
+  - {name: yearly, repository: "%s/etl/yearly", watch: "0 3 1 1 *"}
+`, address, address, address)))
+	time.Sleep(8 * time.Second)
+	// Each look at a missing tag is a HEAD and a GET.
+	if n := asked.Load(); n < 2*6+2 || n > 2*11+2 {
+		t.Errorf("%d requests in eight seconds", n)
+	}
+}
+
+// A failure is told once, and tried again.
+func TestARegistryThatIsDownIsToldOnce(t *testing.T) {
+	t.Parallel()
+	var ready atomic.Bool
+	address, _, asked := registryOf(t, &ready, http.StatusUnauthorized)
+	r := start(t, load(t, fmt.Sprintf(`
+registries:
+  - {name: "%s", plain_http: true}
+hosts:
+  - {name: gone, endpoint: "unix:///nowhere/docker.sock"}
+images:
+  - {name: yearly, repository: "%s/etl/yearly", watch: "0 3 1 1 *"}
+`, address, address)))
+	await(t, "it was tried again", func() bool { return asked.Load() >= 3 })
+	ready.Store(true)
+	await(t, "it is well", func() bool { return strings.Contains(r.log.String(), "tag looked at again") })
+	if n := strings.Count(r.log.String(), "tag not looked at"); n != 1 {
+		t.Errorf("told %d times:\n%s", n, r.log)
 	}
 }
