@@ -13,7 +13,7 @@ import (
 
 func (c *cli) newConfig() *cobra.Command {
 	return group(&cobra.Command{Use: "config", Short: "Check or show the configuration, without a server"},
-		c.newConfigCheck(), c.newConfigShow())
+		c.newConfigCheck(), c.newConfigShow(), c.newConfigSchema())
 }
 
 func (c *cli) newConfigCheck() *cobra.Command {
@@ -100,4 +100,23 @@ func (c *cli) newConfigShow() *cobra.Command {
 	}
 	configFlag(cmd, &path)
 	return cmd
+}
+
+func (c *cli) newConfigSchema() *cobra.Command {
+	return &cobra.Command{
+		Use:   "schema",
+		Short: "Print the JSON Schema of the configuration, for editors",
+		Long: "Prints a JSON Schema of the configuration that this version understands. Editors complete and check\n" +
+			"a file by it; config check knows more than a schema can.",
+		Example: "  prewarm config schema > prewarm.schema.json",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			schema, err := config.Schema()
+			if err != nil {
+				return err
+			}
+			_, err = cmd.OutOrStdout().Write(schema)
+			return err
+		},
+	}
 }
