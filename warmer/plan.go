@@ -53,6 +53,8 @@ type Observed struct {
 	Hosts map[string]HostView
 	// Pulling counts the pulls of this moment by registry host.
 	Pulling map[string]int
+	// Closed are the registries that want no pulls until a time, by host.
+	Closed map[string]time.Time
 	// Paused tells that somebody stopped warming on the whole fleet.
 	Paused bool
 	// Needs are what runs wait for.

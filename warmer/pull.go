@@ -52,6 +52,7 @@ func (w *Warmer) endPull(h *host, pin registry.Pin, c *copyState, found Copy, er
 		err = errStopped
 	}
 	if err != nil {
+		w.close(pin.Repository().Host(), err)
 		w.failed(h, pin, c, err)
 		return
 	}
@@ -59,6 +60,24 @@ func (w *Warmer) endPull(h *host, pin registry.Pin, c *copyState, found Copy, er
 	w.tellCopy(h, pin, string(StateWarm), "")
 	w.log.Info("image warm", "host", h.Name, "pin", pin, "bytes", c.Progress.Bytes, "took", took.Round(time.Millisecond))
 	w.stir(h, pin)
+}
+
+// closedFor is how long a registry that says "too many requests" to one host is
+// left alone by all of them, where it does not say so itself.
+const closedFor = 30 * time.Second
+
+// close starts no pulls from a registry for a while that has had enough of them.
+// The caller holds mu.
+func (w *Warmer) close(registryHost string, err error) {
+	told := problem.From(err)
+	if told.Code != problem.RegistryLimited {
+		return
+	}
+	until := time.Now().Add(max(told.RetryAfter, closedFor))
+	if until.After(w.closed[registryHost]) {
+		w.closed[registryHost] = until
+		w.log.Warn("registry wants fewer pulls: none is started for a while", "registry", registryHost, "until", until)
+	}
 }
 
 // failed notes that a copy could not be made or published. The caller holds mu.

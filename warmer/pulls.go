@@ -100,6 +100,9 @@ func pulls(wanted wants, d Desired, o Observed) []Action {
 	for _, urgency := range wanted {
 		for _, w := range urgency {
 			server := w.rollout.Pin.Repository().Host()
+			if o.Now.Before(o.Closed[server]) {
+				continue
+			}
 			gate := newGate(w, d.Registries[server].Seed, seeds, o)
 			for _, name := range w.hosts {
 				p := Pull{Host: name, Pin: w.rollout.Pin}

@@ -86,9 +86,8 @@ func (w *Warmer) look(now time.Time, needs Needs) (Desired, Observed) {
 		v.Paused = w.isPaused(Pulling, name)
 		o.Hosts[name] = v
 	}
-	for host, n := range w.pulling {
-		o.Pulling[host] = n
-	}
+	maps.Copy(o.Pulling, w.pulling)
+	o.Closed = maps.Clone(w.closed)
 	return d, o
 }
 

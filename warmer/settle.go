@@ -98,6 +98,9 @@ func (w *Warmer) nextDue(now time.Time) time.Duration {
 			due = d
 		}
 	}
+	for _, until := range w.closed {
+		sooner(until)
+	}
 	for t := range w.tracks() {
 		if t.settled {
 			sooner(t.wake)

@@ -98,7 +98,8 @@ type Warmer struct {
 	// shelf are the entries that left the configuration, by image.
 	shelf   map[string]*entry
 	hosts   map[string]*host
-	pulling map[string]int // pulls of this moment by registry host
+	pulling map[string]int       // pulls of this moment by registry host
+	closed  map[string]time.Time // until when registries want no pulls, by host
 	pauses  map[pauseKey]Pause
 	// engines are the markers of the engines that answered last, by host, and
 	// written those of them that are on disk.
@@ -119,6 +120,7 @@ func New(o Options) *Warmer {
 		shelf:     make(map[string]*entry),
 		hosts:     make(map[string]*host, len(o.Hosts)),
 		pulling:   make(map[string]int),
+		closed:    make(map[string]time.Time),
 		pauses:    make(map[pauseKey]Pause),
 		engines:   make(map[string]string),
 		written:   make(map[string]string),

@@ -108,7 +108,7 @@ func (c *cli) newConfigSchema() *cobra.Command {
 		Short: "Print the JSON Schema of the configuration, for editors",
 		Long: "Prints a JSON Schema of the configuration that this version understands. Editors complete and check\n" +
 			"a file by it; config check knows more than a schema can.",
-		Example: "  prewarm config schema > prewarm.schema.json",
+		Example: "  prewarm config schema",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			schema, err := config.Schema()
