@@ -61,15 +61,8 @@ func Default() *Config {
 // What is wrong comes as Mistakes, all of it at once; it unwraps to a
 // *problem.Error with code problem.InvalidConfig.
 func Load(path string, environ []string) (*Config, error) {
-	r, config, err := read(path, environ)
-	switch {
-	case err != nil:
-		return nil, err
-	case len(r.found) > 0:
-		return nil, r.found.sorted()
-	}
-	config.origin = origin{path: path, environ: slices.Clone(environ), sum: r.sum()}
-	return config, nil
+	config, _, err := origin{path: path, environ: slices.Clone(environ)}.load()
+	return config, err
 }
 
 // read gives the reader too: what it found wrong, and which files it read. Where

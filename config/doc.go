@@ -5,7 +5,8 @@
 // line, field, value, reason and mend; what it returns needs no further checks.
 // References, digests, schedules and selections are parsed once, here, into
 // their own types, and secrets into Secret, which prints as "***" however it is
-// printed. Watch tells when the files say something else, and Diff what it is.
+// printed. A Watcher tells when the files say something else, and Diff
+// what it is.
 //
 // # How a file is read
 //

@@ -52,25 +52,30 @@ func rename(t *testing.T, from, to string) {
 
 // follower watches a configuration until the test ends.
 type follower struct {
+	*Watcher
 	t       *testing.T
 	changes chan struct{}
 }
 
 func followFiles(t *testing.T, path string) *follower {
 	t.Helper()
-	f := &follower{t: t, changes: make(chan struct{}, 100)}
-	c := mustLoad(t, path)
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error)
-	go func() { done <- Watch(ctx, c, func() { f.changes <- struct{}{} }) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("Watch ended with %v", err)
-		}
-	})
+	f := &follower{NewWatcher(mustLoad(t, path)), t, make(chan struct{}, 100)}
+	f.run(func(err error) { t.Errorf("the trouble is %v", err) })
 	f.still()
 	return f
+}
+
+func (f *follower) run(trouble func(error)) {
+	ctx, cancel := context.WithCancel(f.t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f.Run(ctx, func() { f.changes <- struct{}{} }, trouble)
+	}()
+	f.t.Cleanup(func() {
+		cancel()
+		<-done
+	})
 }
 
 // moved waits for a change.
@@ -218,18 +223,140 @@ func TestWatchFolderExchanged(t *testing.T) {
 	f.moved()
 }
 
-// What changes between Load and Watch is not lost.
+// A file that is mounted by itself is another entry of the same file: nothing
+// happens in the folder in which Prewarm sees it.
+func TestWatchAFileEditedElsewhere(t *testing.T) {
+	t.Parallel()
+	at, host := t.TempDir(), t.TempDir()
+	folder(t, at)
+	for _, name := range []string{"prewarm.yaml", "token", "more.yaml"} {
+		if err := os.Link(filepath.Join(at, name), filepath.Join(host, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := followFiles(t, filepath.Join(at, "prewarm.yaml"))
+	for i, name := range []string{"prewarm.yaml", "token", "more.yaml", "prewarm.yaml"} {
+		put(t, filepath.Join(host, name), watched+strings.Repeat("#", i+1))
+		f.moved()
+		f.settled()
+	}
+
+	// Replaced in the folder, it is another file.
+	put(t, filepath.Join(at, "new"), "second")
+	rename(t, filepath.Join(at, "new"), filepath.Join(at, "token"))
+	f.moved()
+	f.settled()
+	put(t, filepath.Join(host, "token"), "third")
+	f.still()
+	put(t, filepath.Join(at, "token"), "fourth")
+	f.moved()
+}
+
+// What is read while it is written holds no longer than that, be it accepted or
+// refused.
+func TestLoadOfATornFile(t *testing.T) {
+	t.Parallel()
+	at := t.TempDir()
+	path := filepath.Join(at, "prewarm.yaml")
+	const host, images = "hosts: [{name: a, endpoint: unix:///a}]\n", "images:\n  - {name: jobs, repository: node}\n  - {name: old, repository: node, track: {tag: '20'}}\n"
+	put(t, path, host+images)
+	f := followFiles(t, path)
+	for _, torn := range []string{host, host + images[:len(images)-40]} {
+		put(t, path, torn)
+		c, err := f.Load() // on a hangup
+		if (err == nil) != (torn == host) || err == nil && len(c.Images) != 0 {
+			t.Fatalf("%q is loaded as %+v, %v", torn, c, err)
+		}
+		put(t, path, host+images)
+		f.moved()
+		if c, err = f.Load(); err != nil || len(c.Images) != 2 {
+			t.Fatalf("the whole is loaded as %+v, %v", c, err)
+		}
+		f.still()
+	}
+}
+
+// Load is slower than the look at the rest of the file.
+func TestLoadOfATornFileEndsLate(t *testing.T) {
+	t.Parallel()
+	at := t.TempDir()
+	folder(t, at)
+	f := followFiles(t, filepath.Join(at, "prewarm.yaml"))
+	f.mu.Lock()
+	f.last = sum{1}
+	f.mu.Unlock()
+	f.loaded <- struct{}{}
+	f.moved()
+	f.still()
+}
+
+func TestLoadLoadsWhatWasLoaded(t *testing.T) {
+	t.Parallel()
+	at := t.TempDir()
+	folder(t, at)
+	first := mustLoad(t, filepath.Join(at, "prewarm.yaml"), "PREWARM_SERVER_LISTEN=127.0.0.1:1")
+	again, err := NewWatcher(first).Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if changes := Diff(first, again); len(changes) > 0 || again.origin.sum != first.origin.sum {
+		t.Errorf("loaded anew it differs: %v", changes)
+	}
+	if third, err := NewWatcher(again).Load(); err != nil || len(Diff(first, third)) > 0 {
+		t.Errorf("loaded by what was loaded anew: %v, %v", Diff(first, third), err)
+	}
+}
+
+// Without inotify changes are seen all the same, and the trouble is told once.
+func TestWatchWithoutEvents(t *testing.T) {
+	t.Parallel()
+	at := t.TempDir()
+	folder(t, at)
+	path := filepath.Join(at, "prewarm.yaml")
+	f := &follower{NewWatcher(mustLoad(t, path)), t, make(chan struct{}, 100)}
+	f.again = 10 * time.Millisecond
+	tries, told, well := 0, make(chan error, 100), make(chan struct{})
+	f.open = func() (*fsnotify.Watcher, error) {
+		if tries++; tries < 100 {
+			return nil, syscall.EMFILE
+		}
+		close(well)
+		return fsnotify.NewWatcher()
+	}
+	f.run(func(err error) { told <- err })
+	want := "watch the configuration's files for changes: all inotify instances of the user are in use"
+	if err := <-told; problem.From(err).Message != want {
+		t.Errorf("told %q, want %q", problem.From(err).Message, want)
+	}
+	put(t, path, watched+"#")
+	f.moved()
+	select {
+	case <-well:
+	case <-time.After(10 * time.Second):
+		t.Fatal("it was not tried again")
+	}
+	put(t, path, watched)
+	f.moved()
+	select {
+	case err := <-told:
+		t.Errorf("told twice: %v", err)
+	default:
+	}
+}
+
+// What changes between Load and Run is not lost.
 func TestWatchSeesWhatChangedBefore(t *testing.T) {
 	t.Parallel()
 	at := t.TempDir()
 	folder(t, at)
-	c := mustLoad(t, filepath.Join(at, "prewarm.yaml"))
+	w := NewWatcher(mustLoad(t, filepath.Join(at, "prewarm.yaml")))
 	put(t, filepath.Join(at, "token"), "second")
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	changes := 0
-	if err := Watch(ctx, c, func() { changes++; cancel() }); err != nil || changes != 1 {
-		t.Errorf("err %v, %d changes, want one", err, changes)
+	w.Run(ctx, func() { changes++; cancel() }, func(err error) { t.Error(err) })
+	if changes != 1 {
+		t.Errorf("%d changes, want one", changes)
 	}
 }
 
@@ -237,10 +364,20 @@ func TestWatchWithoutFiles(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]*Config{"the default": Default(), "the environment": mustLoad(t, "", "PREWARM_HOSTS=[]")} {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*settle)
-		if err := Watch(ctx, c, func() { t.Errorf("%s changed", name) }); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
+		NewWatcher(c).Run(ctx, func() { t.Errorf("%s changed", name) }, func(err error) { t.Errorf("%s: %v", name, err) })
 		cancel()
+	}
+}
+
+func TestTroubleIsToldOnce(t *testing.T) {
+	t.Parallel()
+	var told []string
+	w := &Watcher{}
+	for _, err := range []error{nil, os.ErrExist, os.ErrExist, os.ErrClosed, nil, os.ErrClosed} {
+		w.tell(err, func(err error) { told = append(told, err.Error()) })
+	}
+	if diff := cmp.Diff([]string{os.ErrExist.Error(), os.ErrClosed.Error(), os.ErrClosed.Error()}, told); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
 	}
 }
 
@@ -254,17 +391,18 @@ func TestCannotWatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := t.TempDir()
-	err = (&watch{watcher: watcher}).follow([]string{filepath.Join(at, "prewarm.yaml")})
+	err = (&Watcher{events: watcher}).follow([]string{filepath.Join(at, "prewarm.yaml")})
 	if err == nil {
 		t.Fatal("a closed watcher watches")
 	}
 	if got := err.Error(); !strings.Contains(got, "watch "+at+" for changes: it can't be read") {
 		t.Errorf("the error is %q", got)
 	}
+	const until = "; until then, changes are noticed within a minute, or at once on SIGHUP"
 	for cause, want := range map[error]string{
-		os.ErrPermission: "watch /etc for changes: Prewarm's user may not read it; let Prewarm's user read the folder and restart; until then, changes are taken over on SIGHUP",
-		syscall.ENOSPC:   "watch /etc for changes: all inotify watches of the system are in use; raise fs.inotify.max_user_watches and restart; until then, changes are taken over on SIGHUP",
-		syscall.EMFILE:   "watch /etc for changes: all inotify instances of the user are in use; raise fs.inotify.max_user_instances and restart; until then, changes are taken over on SIGHUP",
+		os.ErrPermission: "watch /etc for changes: Prewarm's user may not read it; let Prewarm's user read the folder" + until,
+		syscall.ENOSPC:   "watch /etc for changes: all inotify watches of the system are in use; raise fs.inotify.max_user_watches" + until,
+		syscall.EMFILE:   "watch /etc for changes: all inotify instances of the user are in use; raise fs.inotify.max_user_instances" + until,
 	} {
 		told := problem.From(cannotWatch("/etc", cause))
 		if got := told.Message + "; " + told.Mend; got != want {

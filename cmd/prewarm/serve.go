@@ -40,12 +40,11 @@ func (c *cli) newServe() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			load := func() (*config.Config, error) { return config.Load(path, os.Environ()) }
-			loaded, err := load()
+			loaded, err := config.Load(path, os.Environ())
 			if err != nil {
 				return err
 			}
-			a, err := app.New(ctx, app.Options{Config: loaded, Load: load, Version: buildVersion(), Logger: logger})
+			a, err := app.New(ctx, app.Options{Config: loaded, Watcher: config.NewWatcher(loaded), Version: buildVersion(), Logger: logger})
 			if err != nil {
 				return err
 			}

@@ -26,8 +26,8 @@ import (
 // Options is what an App is made of.
 type Options struct {
 	Config *config.Config
-	// Load reads the configuration again; nil where it can't change.
-	Load    func() (*config.Config, error)
+	// Watcher follows Config and loads it anew; nil where it can't change.
+	Watcher *config.Watcher
 	Version string
 	Logger  *slog.Logger
 }

@@ -21,11 +21,11 @@ func (a *App) keepWatching(ctx context.Context) {
 	loops := &watchers{app: a, running: make(map[string]watcher)}
 	defer loops.end()
 	loops.use(ctx, a.config.Load().Images)
-	if a.opts.Load != nil {
+	if a.opts.Watcher != nil {
 		loops.started.Go(func() {
-			if err := config.Watch(ctx, a.opts.Config, a.Reload); err != nil {
-				a.opts.Logger.Warn("changes of the configuration are not noticed by themselves", "error", err)
-			}
+			a.opts.Watcher.Run(ctx, a.Reload, func(err error) {
+				a.opts.Logger.Warn("changes of the configuration are noticed late", "error", err)
+			})
 		})
 	}
 	for {
@@ -44,10 +44,10 @@ func (a *App) keepWatching(ctx context.Context) {
 // changes nothing.
 func (a *App) renew() bool {
 	log := a.opts.Logger
-	if a.opts.Load == nil {
+	if a.opts.Watcher == nil {
 		return false
 	}
-	next, err := a.opts.Load()
+	next, err := a.opts.Watcher.Load()
 	if err != nil {
 		log.Error("changed configuration refused; the one before stays in force", "error", err)
 		return false

@@ -29,13 +29,12 @@ func startReloading(t *testing.T, text string) *reloading {
 	t.Helper()
 	r := &reloading{t: t, path: filepath.Join(t.TempDir(), "prewarm.yaml")}
 	r.write(text)
-	load := func() (*config.Config, error) { return config.Load(r.path, nil) }
-	c, err := load()
+	c, err := config.Load(r.path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	l := &log{}
-	r.app, err = app.New(t.Context(), app.Options{Config: c, Load: load, Version: "test", Logger: slog.New(slog.NewTextHandler(l, nil))})
+	r.app, err = app.New(t.Context(), app.Options{Config: c, Watcher: config.NewWatcher(c), Version: "test", Logger: slog.New(slog.NewTextHandler(l, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}

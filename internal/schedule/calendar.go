@@ -8,6 +8,9 @@ import (
 const (
 	// horizon is how far the library looks for a firing before it gives up.
 	horizon = 5 // years
+	// maxPeriods bounds the search for a firing: firings are eight years apart at
+	// most, and no zone changes its clock more than a few times a year.
+	maxPeriods = 200
 	// everyHour are the bits of an hour field that names all of them.
 	everyHour = 1<<24 - 1
 )
@@ -16,6 +19,19 @@ const (
 // calendar has neither gaps nor repetitions.
 func civil(t time.Time) time.Time {
 	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
+}
+
+// period is the span about t in which the wall's clock runs like any other: from
+// start, which is t at the latest, to end, which is after t. Either is the zero
+// time where there is none.
+func period(t time.Time) (start, end time.Time) {
+	start, end = t.ZoneBounds()
+	if !end.IsZero() && !end.After(t) {
+		// By a zone's rule for the years to come Go ends a year after 365 days, in
+		// UTC, and says so on the 366th, too. It keeps one offset until midnight.
+		end = t.Truncate(24 * time.Hour).Add(24 * time.Hour)
+	}
+	return start, end
 }
 
 // nextByCalendar is Next of a cron line. The library is asked in civil time
@@ -27,9 +43,8 @@ func (s Spec) nextByCalendar(t time.Time) time.Time {
 		zone = t.Location()
 	}
 	local, from := t.In(zone), civil(t.In(zone))
-	for {
-		// Within one period of the zone the wall's clock runs like any other.
-		start, end := local.ZoneBounds()
+	for n := 1; ; n++ {
+		start, end := period(local)
 		if !s.repeats && !start.IsZero() {
 			// What the wall showed before its clock was put back has had its firing.
 			from = later(from, civil(start.Add(-1)))
@@ -37,7 +52,7 @@ func (s Spec) nextByCalendar(t time.Time) time.Time {
 		firing := s.nextCivil(from)
 		at := local.Add(firing.Sub(civil(local)))
 		switch {
-		case end.IsZero() || at.Before(end):
+		case end.IsZero() || at.Before(end) || n == maxPeriods:
 			return at.In(t.Location())
 		case s.makesUp && firing.Before(civil(end)):
 			return end.In(t.Location())

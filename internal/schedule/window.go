@@ -75,8 +75,8 @@ func (w Window) next(t, end time.Time) time.Time {
 			wait += dayLength
 		}
 		at := t.Truncate(time.Second).Add(time.Duration(wait) * time.Second)
-		if _, change := t.In(w.zone).ZoneBounds(); !change.IsZero() && change.Before(at) {
-			at = change
+		if _, end := period(t.In(w.zone)); !end.IsZero() && end.Before(at) {
+			at = end
 		}
 		if t = at; t.After(end) {
 			return time.Time{}

@@ -92,18 +92,70 @@ func (s Spec) judgeVersion(c candidate) (candidate, string) {
 		return c, c.isNot("a version of at least MAJOR.MINOR")
 	}
 	c.key.version = version
+	unasked := ""
+	if !s.limitsPrerelease {
+		unasked = s.unasked(c.tag, version.Prerelease())
+	}
 	switch {
-	case version.Prerelease() != "" && !s.limitsPrerelease && !s.demands(c.tag, version.Prerelease()):
-		c.fault = "is a prerelease, for which neither range nor include asks"
+	case unasked != "":
+		c.fault = unasked
 	case s.limits != nil && !s.limits.Check(s.limited(version)):
 		c.fault = "is out of range " + s.options.Range
 	}
 	return c, ""
 }
 
-// demands tells whether Include matches the tag by its suffix only.
-func (s Spec) demands(tag, prerelease string) bool {
-	return s.include != nil && !s.include.MatchString(strings.Replace(tag, "-"+prerelease, "", 1))
+var (
+	// prereleaseParts parts a suffix, its dash included: -rc.1-alpine is -rc, .1
+	// and -alpine.
+	prereleaseParts = regexp.MustCompile(`[-.][^-.]*`)
+	// unfinished is a part by which a suffix is one of work that goes on, not of
+	// a variant.
+	unfinished = regexp.MustCompile(`(?i)^[-.](alpha|beta|rc|pre|preview|dev|snapshot|nightly|canary)[0-9]*$`)
+	counts     = regexp.MustCompile(`^[-.][0-9]+$`)
+)
+
+// unasked is why Include does not ask for a tag of that prerelease; empty: it
+// does, or there is none. Include asks for what it demands: for the suffix as a
+// whole, and for each part of it that says unfinished, or 8.0-rc1-alpine would
+// be newer than 8.0-alpine to -alpine$.
+func (s Spec) unasked(tag, prerelease string) string {
+	if prerelease == "" {
+		return ""
+	}
+	suffix := "-" + prerelease
+	if !s.demands(tag, suffix, "") {
+		return "is a prerelease, for which neither range nor include asks"
+	}
+	parts := prereleaseParts.FindAllStringIndex(suffix, -1)
+	for i, at := range parts {
+		part := suffix[at[0]:at[1]]
+		if !unfinished.MatchString(part) {
+			continue
+		}
+		// The numbers that follow may count it, as in rc.1, or be the variant's.
+		for j := i; j < len(parts) && (j == i || counts.MatchString(suffix[parts[j][0]:parts[j][1]])); j++ {
+			if !s.demands(tag, suffix, without(suffix, at[0], parts[j][1])) {
+				return fmt.Sprintf("is a prerelease by its %q, for which neither range nor include asks", part[1:])
+			}
+		}
+	}
+	return ""
+}
+
+// without cuts a suffix's bytes from start to end; what is left begins with a dash.
+func without(suffix string, start, end int) string {
+	rest := suffix[:start] + suffix[end:]
+	if rest == "" {
+		return ""
+	}
+	return "-" + rest[1:]
+}
+
+// demands tells whether Include no longer matches the tag when its suffix is
+// another.
+func (s Spec) demands(tag, suffix, other string) bool {
+	return s.include != nil && !s.include.MatchString(strings.Replace(tag, suffix, other, 1))
 }
 
 // limited is what Range is asked about: where it names no prerelease, the

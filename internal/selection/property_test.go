@@ -14,7 +14,7 @@ import (
 // anyTag draws from what repositories have, close enough together for ties.
 func anyTag() *rapid.Generator[string] {
 	return rapid.OneOf(
-		rapid.StringMatching(`v?[0-2]\.[0-3](\.[0-3])?(-(alpine|rc\.?[0-2]))?`),
+		rapid.StringMatching(`v?[0-2]\.[0-3](\.[0-3])?(-(alpine|rc\.?[0-2]|rc\.?[0-2]-alpine))?`),
 		rapid.StringMatching(`0{0,2}[0-9]{1,2}`),
 		rapid.StringMatching(`202[45][.-]0?[1-3][.-]0?[1-3]`),
 		rapid.StringMatching(`main-[0-9]{1,2}-[0-9a-f]{7}`),

@@ -66,6 +66,21 @@ func TestChosen(t *testing.T) {
 		{"asked for by include", Options{Include: `^\d+\.\d+\.\d+-alpine$`, Newest: 9}, "1.4.0 1.4.0-alpine 1.10.0-alpine 1.11.0-slim", "", "1.10.0-alpine 1.4.0-alpine"},
 		{"asked for by include, in range", Options{Include: `-alpine$`, Range: ">=1.4 <2", Newest: 9}, "1.4.0-alpine 1.3.0-alpine 2.0.0-alpine", "", "1.4.0-alpine"},
 		{"asked for by both: the range's word", Options{Include: `-rc\d+$`, Range: ">=1.4.0-rc2", Newest: 9}, "1.4.0-rc1 1.4.0-rc2 1.4.0-rc3", "", "1.4.0-rc3 1.4.0-rc2"},
+		{"a release candidate of a variant", Options{Include: `-alpine$`, Newest: 9}, "8.0-rc1-alpine 8.0-alpine 7.4.2-alpine", "", "8.0-alpine 7.4.2-alpine"},
+		{"of a variant, in range", Options{Include: `-alpine$`, Range: "<9", Newest: 9}, "8.0-rc1-alpine 8.0-alpine", "", "8.0-alpine"},
+		{"of a variant, counted apart", Options{Include: `-alpine3\.20$`, Newest: 9}, "9.0.100-rc.2.24474.11-alpine3.20 9.0.100-preview-3-alpine3.20 8.0.0-alpine3.20", "", "8.0.0-alpine3.20"},
+		{"of a variant, allowed and not demanded", Options{Include: `^\d+\.\d+(-rc\.?\d+)?-alpine$`, Newest: 9}, "8.0-rc1-alpine 8.0-rc.1-alpine 8.0-alpine", "", "8.0-alpine"},
+		{"of a variant, after it", Options{Include: `-alpine`, Newest: 9}, "8.0-alpine-rc1 8.0-alpine.beta.2 8.0-alpine", "", "8.0-alpine"},
+		{"of a variant, in capitals", Options{Include: `-jre$`, Newest: 9}, "8.0-SNAPSHOT-jre 8.0-RC1-jre 8.0-jre", "", "8.0-jre"},
+		{"of a variant, by a dot", Options{Include: `^\d+\.\d+(-rc1\.alpine|-alpine)$`, Newest: 9}, "8.0-rc1.alpine 8.0-alpine", "", "8.0-alpine"},
+		{"of a variant, demanded", Options{Include: `-rc\d+-alpine$`, Newest: 9}, "8.0-rc1-alpine 8.0-beta1-alpine 8.0-alpine", "", "8.0-rc1-alpine"},
+		{"of a variant, demanded and counted apart", Options{Include: `-rc\.\d+-alpine$`, Newest: 9}, "8.0-rc.1-alpine 8.0-1-alpine", "", "8.0-rc.1-alpine"},
+		{"of a variant, one of two demanded", Options{Include: `-beta\d*-alpine$`, Newest: 9}, "8.0-beta1-alpine 8.0-rc1-beta1-alpine", "", "8.0-beta1-alpine"},
+		{"of a variant, asked for by a range", Options{Include: `-alpine$`, Range: ">=8-0", Newest: 9}, "8.0-rc1-alpine 7.0-alpine", "", "8.0-rc1-alpine"},
+		{"demanded: alpha or beta", Options{Include: `-(alpha|beta)(\.\d+)?$`, Newest: 9}, "1.0-alpha 1.0-beta.2 1.0-rc1 1.0", "", "1.0-beta.2 1.0-alpha"},
+		{"demanded: nightly of a date", Options{Include: `-nightly-\d+$`, Newest: 9}, "1.0-nightly-20261122 1.0-20261122", "", "1.0-nightly-20261122"},
+		{"a number demanded, not what it counts", Options{Include: `-\d+$`, Newest: 9}, "1.0-rc-3 1.0-2", "", "1.0-2"},
+		{"a variant that only begins so", Options{Include: `^1\.\d+-\w+$`, Newest: 9}, "1.0-devel 1.0-rcx 1.0-alpine3", "", "1.0-rcx 1.0-devel 1.0-alpine3"},
 		{"made one by extract", Options{Include: `^(.+)_rc(\d+)$`, Extract: "$1-rc$2", Newest: 9}, "1.4.0_rc1", "", ""},
 
 		{"extract by number", Options{Include: `^(\d+\.\d+\.\d+)-alpine$`, Extract: "$1", Newest: 2}, "1.9.0-alpine 1.10.0-alpine 1.11.0", "", "1.10.0-alpine 1.9.0-alpine"},
@@ -133,6 +148,18 @@ func TestVerdicts(t *testing.T) {
 	got := spec.Select(tags, []string{"2.0.0"})
 	if diff := cmp.Diff(Result{Chosen: []string{"2.0.0", "build-1.9.0"}, Verdicts: want}, got); diff != "" {
 		t.Errorf("result (-want +got):\n%s", diff)
+	}
+}
+
+func TestVerdictOnAReleaseCandidateOfAVariant(t *testing.T) {
+	t.Parallel()
+	want := []Verdict{
+		{"8.0-alpine", true, "8.0-alpine", "is the newest"},
+		{"8.0-rc.1-alpine", false, "8.0-rc.1-alpine", `is a prerelease by its "rc", for which neither range nor include asks`},
+	}
+	got := mustNew(t, Options{Include: `-alpine$`}).Select([]string{"8.0-alpine", "8.0-rc.1-alpine"}, nil).Verdicts
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("verdicts (-want +got):\n%s", diff)
 	}
 }
 

@@ -36,7 +36,10 @@
 //   - Range names a prerelease, as >=1.4.0-0 does; it is then compared as it is;
 //   - or Include matches the tag with its suffix and not without it, as
 //     ^\d+\.\d+\.\d+-alpine$ does. The suffix is then a variant to the user, and
-//     Range is asked about the version without it: 2.0.0-alpine is not <2.
+//     Range is asked about the version without it: 2.0.0-alpine is not <2. A part
+//     of it that says unfinished (alpha, beta, rc, pre, preview, dev, snapshot,
+//     nightly, canary, with or without a number) must be demanded for itself:
+//     -alpine$ does not ask for 8.0-rc1-alpine, and -rc\d+-alpine$ does.
 //
 // An Include that allows a suffix but does not demand one asks for nothing: the
 // commonest, ^\d+\.\d+, must not put a release candidate into production.
