@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/prewarm/prewarm/internal/problem"
@@ -186,7 +185,7 @@ func (w *Warmer) Rollback(ctx context.Context, name, digest, who string) (Rollou
 	if err != nil {
 		return Rollout{}, err
 	}
-	w.reinspect(ctx, target) // where it is warm now, not where it was
+	w.reinspect(ctx, target.Track, target.Pin)
 	w.deciding.Lock()
 	defer w.deciding.Unlock()
 	target, left, warm, err := w.toRollback(name, digest)
@@ -208,35 +207,6 @@ func (w *Warmer) Rollback(ctx context.Context, name, digest, who string) (Rollou
 		others = append(others, left)
 	}
 	return w.act(ctx, WentBack, who, r, detail, others...)
-}
-
-// reinspectLimit bounds how long a rollback looks where its digest is.
-const reinspectLimit = 5 * time.Second
-
-// reinspect looks for a digest on the hosts of its track that can be reached.
-func (w *Warmer) reinspect(ctx context.Context, r Rollout) {
-	ctx, cancel := context.WithTimeout(ctx, reinspectLimit)
-	defer cancel()
-	var looks sync.WaitGroup
-	defer looks.Wait()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	t := w.trackOf(r.Track)
-	if t == nil {
-		return // a reload took it away
-	}
-	for _, name := range t.Hosts {
-		h := w.hosts[name]
-		if h == nil || h.contact != Reachable {
-			continue
-		}
-		look := lookAt{pin: r.Pin, version: h.copyOf(r.Pin).version}
-		looks.Go(func() {
-			if found, ok, err := h.Host.Inspect(ctx, look.pin); err == nil {
-				w.found(h, look, found, ok)
-			}
-		})
-	}
 }
 
 // distrusted gives the open rollouts of the digest that a rollback leaves, held.

@@ -119,9 +119,12 @@ func (w *Warmer) sighted(ctx context.Context, t Track, pin registry.Pin) (bool, 
 	if w.isShown(t.ID, pin) {
 		return false, nil
 	}
-	manifest, err := w.manifest(ctx, t.ID, pin)
+	manifest, known, err := w.manifest(ctx, t.ID, pin)
 	if err != nil {
 		return false, err
+	}
+	if known {
+		w.reinspect(ctx, t.ID, pin)
 	}
 	w.deciding.Lock()
 	defer w.deciding.Unlock()
@@ -176,21 +179,24 @@ func (w *Warmer) newRollout(id TrackID, pin registry.Pin, manifest registry.Mani
 	return r, nil
 }
 
-// manifest gives what a pin holds, from memory where the track had it before
-// and knows it for each platform of the fleet.
-func (w *Warmer) manifest(ctx context.Context, id TrackID, pin registry.Pin) (registry.Manifest, error) {
+// manifest gives what a pin holds, from memory where the track had it before.
+func (w *Warmer) manifest(ctx context.Context, id TrackID, pin registry.Pin) (m registry.Manifest, known bool, err error) {
 	w.awaitFirstProbes(ctx)
+	if r, ok := w.rolloutOf(id, pin); ok {
+		return r.Manifest, true, nil
+	}
+	m, err = w.opts.Registry.Manifest(ctx, pin, w.platforms())
+	return m, false, err
+}
+
+// rolloutOf gives a rollout of a digest that a track had before.
+func (w *Warmer) rolloutOf(id TrackID, pin registry.Pin) (Rollout, bool) {
 	w.mu.Lock()
-	var known Rollout
-	var ok bool
+	defer w.mu.Unlock()
 	if t := w.trackOf(id); t != nil {
-		known, ok = t.known(pin)
+		return t.known(pin)
 	}
-	w.mu.Unlock()
-	if ok {
-		return known.Manifest, nil
-	}
-	return w.opts.Registry.Manifest(ctx, pin, w.platforms())
+	return Rollout{}, false
 }
 
 func (w *Warmer) isShown(id TrackID, pin registry.Pin) bool {

@@ -3,6 +3,7 @@ package warmer_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -287,60 +288,6 @@ func TestListingsAreSparse(t *testing.T) {
 	})
 }
 
-func TestAReloadChangesTheTagWithoutAGap(t *testing.T) {
-	t.Parallel()
-	inTime(t, three, func(s *scene) {
-		one := s.push(1)
-		s.check()
-		s.settle(time.Second)
-		two := s.push(2)
-		s.hosts["b"].HoldPulls()
-		s.entry.Tag = "stable"
-		s.w.Reconfigure(s.setup())
-		s.check()
-		s.settle(time.Minute)
-		s.expectCurrent(one)
-		if got := s.tracked(); got != "stable latest" {
-			t.Errorf("tracked: %s", got)
-		}
-		s.stop()
-		s.start() // nor does a restart make one
-		s.expectCurrent(one)
-		s.hosts["b"].ReleasePulls()
-		s.settle(time.Second)
-		s.expectCurrent(two)
-		if got := s.tracked(); got != "stable" {
-			t.Errorf("tracked: %s", got)
-		}
-	})
-}
-
-func TestAReloadDropsNoPull(t *testing.T) {
-	t.Parallel()
-	inTime(t, []string{"a", "b"}, func(s *scene) {
-		one := s.push(1)
-		s.hosts["a"].SetPullSpeed(100) // some 10 s
-		s.check()
-		s.settle(5 * time.Second)
-		gone := s.hosts["b"]
-		delete(s.hosts, "b")
-		s.join("c")
-		s.push(1)
-		s.w.Reconfigure(s.setup())
-		s.settle(10 * time.Second)
-		s.expectCurrent(one)
-		if n := s.hosts["a"].Pulls(one); n != 1 {
-			t.Errorf("%d pulls on a host that a reload did not concern", n)
-		}
-		s.expectState("c", warmer.StateWarm)
-		gone.Forget(one)
-		s.settle(time.Hour)
-		if n := gone.Pulls(one); n != 1 {
-			t.Errorf("%d pulls on a host that is no longer there", n)
-		}
-	})
-}
-
 // Hosts that share a cache: one goes first, whatever becomes of it.
 func TestSeedThenFanOut(t *testing.T) {
 	t.Parallel()
@@ -561,5 +508,107 @@ func TestAPersonNeedNotWaitForTheWindow(t *testing.T) {
 		s.expectCurrent(one)
 		s.settle(2 * time.Hour)
 		s.expectCurrent(two)
+	})
+}
+
+// What somebody asks for again, or what can't get its tag, is warm all the same;
+// and its keep-tag does not wait for the other.
+func TestATagThatCanNotBeMovedMakesNothingCold(t *testing.T) {
+	t.Parallel()
+	for name, happens := range map[string]func(s *scene) error{
+		"somebody asks again": func(s *scene) error { _, err := s.w.Rewarm("jobs", nil); return err },
+		"it fails for long":   func(s *scene) error { s.settle(30 * time.Minute); return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			configured(t, []string{"a"}, func(s *scene) {
+				s.odd("a").publish = errors.New("read-only")
+				s.entry.Policy.Retag = true
+			}, func(s *scene) {
+				one := s.live(1)
+				if err := happens(s); err != nil {
+					t.Fatal(err)
+				}
+				if warm, cold := s.w.WarmHosts("jobs", one); len(warm) != 1 {
+					t.Errorf("the copy is there; told %v", cold)
+				}
+				s.settle(time.Minute)
+				s.hosts["a"].Untag(one)
+				s.settle(2 * time.Minute)
+				if c, ok, err := s.hosts["a"].Inspect(context.Background(), one); !c.Kept {
+					t.Errorf("two minutes after its keep-tag went: %+v %v %v", c, ok, err)
+				}
+			})
+		})
+	}
+}
+
+// A copy that somebody else brought is kept at once, though the registry has it
+// no more.
+func TestWhatWasGoneAndIsFoundIsKept(t *testing.T) {
+	t.Parallel()
+	inTime(t, []string{"a", "b"}, func(s *scene) {
+		one := s.push(1)
+		s.hosts["b"].FailPull(one, problem.New(problem.TagNotFound, "pull: the registry has no such digest", ""), -1)
+		s.check()
+		s.settle(time.Minute)
+		s.expectState("b", warmer.StateGone)
+		s.hosts["b"].Load(one)
+		s.settle(2 * time.Minute)
+		if c, ok, err := s.hosts["b"].Inspect(context.Background(), one); !c.Kept {
+			t.Errorf("%+v %v %v", c, ok, err)
+		}
+	})
+}
+
+// Only the first question of a look has to be answered in time: 160 images of a
+// second each are no reason to give a host up.
+func TestAHostWithManyImagesIsNotTakenForDead(t *testing.T) {
+	t.Parallel()
+	configured(t, []string{"a"}, func(s *scene) { s.odd("a").slow = time.Second }, func(s *scene) {
+		setup := s.setup()
+		setup.Entries = nil
+		for n := range 160 {
+			e := s.entry
+			e.Image = fmt.Sprint("jobs", n)
+			setup.Entries = append(setup.Entries, e)
+		}
+		s.w.Reconfigure(setup)
+		for n, e := range setup.Entries {
+			s.push(n)
+			if _, err := s.w.Check(context.Background(), e.Image); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for n := range 300 {
+			s.settle(time.Second)
+			if h := s.w.Hosts()[0]; h.Contact != warmer.Reachable {
+				t.Fatalf("%s after %d s: %v", h.Contact, n, h.Err)
+			}
+		}
+	})
+}
+
+// Two entries for one engine that are two engines later: the one that did not
+// move is looked at again, too.
+func TestDuplicatesThatPartAreWarmedAgain(t *testing.T) {
+	t.Parallel()
+	var moves *quirk
+	configured(t, three, func(s *scene) {
+		s.on = []string{"a", "c"}
+		s.odd("a").mark("same")
+		moves = s.odd("b")
+		moves.mark("same")
+	}, func(s *scene) {
+		s.settle(time.Minute)
+		one := s.push(1)
+		s.check()
+		s.settle(time.Minute)
+		s.expectState("a", warmer.StateDuplicate)
+		moves.mark("another")
+		s.settle(2 * time.Minute)
+		if warm, cold := s.w.WarmHosts("jobs", one); len(warm) != 2 {
+			t.Errorf("warm on %v, cold on %v", warm, cold)
+		}
 	})
 }

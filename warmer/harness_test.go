@@ -2,6 +2,7 @@ package warmer_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -22,6 +23,9 @@ var (
 	amd64 = registry.Platform{OS: "linux", Architecture: "amd64"}
 	arm64 = registry.Platform{OS: "linux", Architecture: "arm64"}
 )
+
+// everywhere is the default policy.
+var everywhere = warmer.Policy{Promote: warmer.Promotion{Percent: warmer.All, Straggler: 15 * time.Minute}}
 
 // tags is a registry of one repository with one tag.
 type tags struct {
@@ -68,7 +72,7 @@ func (r *tags) Manifest(_ context.Context, pin registry.Pin, _ []registry.Platfo
 	return registry.Manifest{Pin: pin, Children: []registry.Child{{Platform: r.platform, Digest: pin.Digest(), Layers: []registry.Layer{{Bytes: 1000}}}}}, nil
 }
 
-// memory is a store.
+// memory is a store. It watches over what is promoted, too.
 type memory struct {
 	mu       sync.Mutex
 	rollouts map[string]warmer.Rollout
@@ -77,6 +81,17 @@ type memory struct {
 	engines  map[string]string
 	acts     []warmer.Act
 	err      error
+
+	fleet     []*dockertest.Fake         // those that are configured
+	warm      map[registry.Pin]time.Time // when a pin was last seen warm on one of them
+	violation string                     // the first promise that was broken by a save
+}
+
+func newMemory() *memory {
+	return &memory{
+		rollouts: make(map[string]warmer.Rollout), images: make(map[string]warmer.ImageState),
+		engines: make(map[string]string), warm: make(map[registry.Pin]time.Time),
+	}
 }
 
 func (m *memory) Rollouts(context.Context) ([]warmer.Rollout, error) {
@@ -105,9 +120,17 @@ func (m *memory) Save(_ context.Context, c warmer.Change) error {
 	if m.err != nil {
 		return m.err
 	}
-	for _, r := range c.Rollouts {
-		m.rollouts[r.ID] = r
+	rollouts, err := m.with(c.Rollouts)
+	if err != nil {
+		m.broke(err.Error())
+		return err
 	}
+	for _, r := range c.Rollouts {
+		if r.Phase == warmer.Current && m.rollouts[r.ID].Phase != warmer.Current && !m.heldOf(r.Pin) {
+			m.broke(fmt.Sprintf("%s became current and is warm nowhere", r.Pin.Digest().Short()))
+		}
+	}
+	m.rollouts = rollouts
 	for _, s := range c.Images {
 		m.images[s.Image] = s
 	}
@@ -118,6 +141,57 @@ func (m *memory) Save(_ context.Context, c warmer.Change) error {
 	m.acts = append(m.acts, c.Acts...)
 	maps.Copy(m.engines, c.Engines)
 	return nil
+}
+
+// with gives the rollouts after a save. One at a time, as the database's index
+// sees them: a second current one of a track is refused, and all with it.
+func (m *memory) with(saved []warmer.Rollout) (map[string]warmer.Rollout, error) {
+	all := maps.Clone(m.rollouts)
+	for _, r := range saved {
+		all[r.ID] = r
+		for id, o := range all {
+			if id != r.ID && o.Track == r.Track && o.Phase == warmer.Current && r.Phase == warmer.Current {
+				return nil, fmt.Errorf("two current digests of %s", r.Track)
+			}
+		}
+	}
+	return all, nil
+}
+
+func (m *memory) broke(promise string) {
+	if m.violation == "" {
+		m.violation = promise
+	}
+}
+
+// oneLook is how old what is known of a host may be while events get lost: each
+// image that is wanted is looked at once a minute, at the next probe.
+const oneLook = 76 * time.Second
+
+// heldOf tells whether a host has a pin, as far as anybody can know.
+func (m *memory) heldOf(pin registry.Pin) bool {
+	m.sight(pin)
+	at, ok := m.warm[pin]
+	return ok && time.Since(at) <= oneLook
+}
+
+// sight notes that a pin is warm now, where it is.
+func (m *memory) sight(pin registry.Pin) {
+	for _, h := range m.fleet {
+		if _, ok, err := h.Inspect(context.Background(), pin); err == nil && ok {
+			m.warm[pin] = time.Now()
+			return
+		}
+	}
+}
+
+// sightAll notes what is warm now, before somebody takes it away.
+func (m *memory) sightAll() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range m.rollouts {
+		m.sight(r.Pin)
+	}
 }
 
 func (m *memory) History(ctx context.Context, image string, limit int) ([]warmer.Rollout, []warmer.Act, error) {
@@ -135,24 +209,32 @@ type scene struct {
 	tags  *tags
 	store *memory
 	hosts map[string]*dockertest.Fake
-	// present are the hosts that are configured.
-	present map[string]bool
-	before  registry.Pin // what was current at the last look
-	entry   warmer.Entry // what is configured; repository and hosts are filled in
-	opts    warmer.Options
-	w       *warmer.Warmer
-	stop    func()
+	// quirks are what some of the hosts are reached through.
+	quirks map[string]*quirk
+	// present are the hosts that are configured, and on those that the entry is
+	// for, where it is not for all.
+	present    map[string]bool
+	on         []string
+	removed    bool // the entry is not configured
+	repository string
+	entry      warmer.Entry // what is configured; repository and hosts are filled in
+	opts       warmer.Options
+	limits     limits
+	w          *warmer.Warmer
+	stop       func()
 }
 
 func newScene(t testing.TB, names ...string) *scene {
 	s := &scene{
 		t:     t,
 		tags:  &tags{platform: amd64},
-		store: &memory{rollouts: make(map[string]warmer.Rollout), images: make(map[string]warmer.ImageState), engines: make(map[string]string)},
-		entry: warmer.Entry{Image: "jobs", Tag: "latest", Policy: warmer.Policy{Promote: warmer.Promotion{Percent: warmer.All, Straggler: 15 * time.Minute}}},
+		store: newMemory(),
+		entry: warmer.Entry{Image: "jobs", Tag: "latest", Policy: everywhere},
 		hosts: make(map[string]*dockertest.Fake),
 
-		present: make(map[string]bool),
+		quirks:     make(map[string]*quirk),
+		present:    make(map[string]bool),
+		repository: repository,
 	}
 	for _, name := range names {
 		s.join(name)
@@ -168,7 +250,10 @@ func (s *scene) join(name string) {
 // start begins a life of the warmer; stop ends it.
 func (s *scene) start() {
 	o := s.opts
-	o.Registry, o.Store = s.tags, s.store
+	o.Registry = s.tags
+	if o.Store == nil {
+		o.Store = s.store
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -190,7 +275,7 @@ func (s *scene) start() {
 
 // setup is the configuration of the scene.
 func (s *scene) setup() warmer.Setup {
-	repo, err := registry.ParseRepository(repository)
+	repo, err := registry.ParseRepository(s.repository)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -202,17 +287,32 @@ func (s *scene) setup() warmer.Setup {
 	}
 	setup := s.opts.Setup
 	setup.Hosts = nil
+	var fleet []*dockertest.Fake
 	for _, name := range names {
-		setup.Hosts = append(setup.Hosts, warmer.HostOptions{Name: name, Host: s.hosts[name], Pulls: 2})
+		fleet = append(fleet, s.hosts[name])
+		o := warmer.HostOptions{Name: name, Host: s.hosts[name], Pulls: 2}
+		if q := s.quirks[name]; q != nil {
+			o.Host = q
+		}
+		setup.Hosts = append(setup.Hosts, o)
 	}
 	s.entry.Repository, s.entry.Hosts = repo, names
-	setup.Entries = []warmer.Entry{s.entry}
+	if s.on != nil {
+		s.entry.Hosts = s.on
+	}
+	setup.Entries = nil
+	if !s.removed {
+		setup.Entries = []warmer.Entry{s.entry}
+	}
+	s.store.mu.Lock()
+	defer s.store.mu.Unlock()
+	s.store.fleet = fleet
 	return setup
 }
 
 // push makes digest n what the tag shows.
 func (s *scene) push(n int) registry.Pin {
-	pin := dockertest.Pin(repository, n)
+	pin := dockertest.Pin(s.repository, n)
 	for _, h := range s.hosts {
 		h.Push(pin, amd64, []int64{100, int64(1000 + n)})
 	}
@@ -231,6 +331,30 @@ func (s *scene) check() {
 func (s *scene) settle(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
+	s.store.sightAll()
+}
+
+// reconfigure puts into force what the scene says now.
+func (s *scene) reconfigure() { s.w.Reconfigure(s.setup()) }
+
+// rollback goes back to a digest, or to the one before.
+func (s *scene) rollback(digest string) warmer.Rollout {
+	s.t.Helper()
+	r, err := s.w.Rollback(context.Background(), "jobs", digest, "ana")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return r
+}
+
+// live pushes digest n and lets it go live.
+func (s *scene) live(n int) registry.Pin {
+	s.t.Helper()
+	pin := s.push(n)
+	s.check()
+	s.settle(time.Minute)
+	s.expectCurrent(pin)
+	return pin
 }
 
 func (s *scene) current() registry.Pin {
@@ -279,4 +403,52 @@ func (s *scene) expectState(name string, want warmer.HostState) warmer.HostCopy 
 		s.t.Fatalf("%s is %s (%s), want %s", name, c.State, c.Reason, want)
 	}
 	return c
+}
+
+// quirk is a fake host that answers in its own way.
+type quirk struct {
+	*dockertest.Fake
+	publish error         // what publishing fails with
+	slow    time.Duration // how long a look at an image takes
+	mu      sync.Mutex
+	marker  string // whose engine it says it is
+}
+
+func (q *quirk) Publish(ctx context.Context, pin registry.Pin, tag string) error {
+	if q.publish != nil {
+		return q.publish
+	}
+	return q.Fake.Publish(ctx, pin, tag)
+}
+
+func (q *quirk) Probe(ctx context.Context) (warmer.Engine, error) {
+	engine, err := q.Fake.Probe(ctx)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.marker != "" {
+		engine.Marker = q.marker
+	}
+	return engine, err
+}
+
+func (q *quirk) mark(marker string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.marker = marker
+}
+
+func (q *quirk) Inspect(ctx context.Context, pin registry.Pin) (warmer.Copy, bool, error) {
+	select {
+	case <-time.After(q.slow):
+	case <-ctx.Done():
+		return warmer.Copy{}, false, problem.New(problem.HostUnreachable, "inspect: "+ctx.Err().Error(), "")
+	}
+	return q.Fake.Inspect(ctx, pin)
+}
+
+// odd gives a host a quirk.
+func (s *scene) odd(name string) *quirk {
+	q := &quirk{Fake: s.hosts[name]}
+	s.quirks[name] = q
+	return q
 }

@@ -86,6 +86,12 @@ func TestPolicies(t *testing.T) {
 			s.Coming[0].Origin = FromRollback
 			s.Hold, s.Track.Policy.Promote.Windows, s.Track.Policy.Pulls = true, atNight, atNight
 		}, "1:warm 2:warm", "1:warm 2:warm", "promote 2"},
+		{"and stands beside what the tag shows", func(s *TrackState, _ *Desired, _ *Observed) {
+			current(s, 2)
+			coming(s, 3)
+			coming(s, 1)
+			s.Coming[1].Origin = FromRollback
+		}, "2:warm 1:warm 3:pulling", "2:warm 1:warm 3:pulling", "promote 1"},
 		{"outside of its window nothing new is pulled", func(s *TrackState, _ *Desired, _ *Observed) {
 			current(s, 1)
 			coming(s, 2)
@@ -240,6 +246,25 @@ func TestPolicies(t *testing.T) {
 				t.Errorf("a: %s\nb: %s\ngot  %q\nwant %q", c.a, c.b, got, c.want)
 			}
 		})
+	}
+}
+
+// One digest under three tags is one pull through a shared cache.
+func TestTagsOfOneDigestShareASeed(t *testing.T) {
+	t.Parallel()
+	d := Desired{Registries: map[string]RegistryRules{"registry.test": {Seed: true}}}
+	o := Observed{Now: noon, Hosts: make(map[string]HostView)}
+	hosts := []string{"a", "b", "c", "d"}
+	for _, name := range hosts {
+		o.Hosts[name] = script("")
+	}
+	for _, tag := range []string{"latest", "1.4.2", "1.4"} {
+		r := rolloutN(1, Warming, amd64)
+		r.Track.Tag = tag
+		d.Tracks = append(d.Tracks, TrackState{Track: Track{ID: r.Track, Hosts: hosts, Policy: everywhere}, Coming: []Rollout{r}})
+	}
+	if got := told(Plan(d, o)); got != "pull a 1" {
+		t.Errorf("got %q", got)
 	}
 }
 

@@ -3,6 +3,7 @@ package warmer
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -113,10 +114,39 @@ func (w *Warmer) observe(h *host, pin registry.Pin, c *copyState, found Copy, ok
 		}
 	case c.State == Warm:
 		// Somebody removed it. That is no failure of ours: no backoff.
-		w.drifted(h, pin, "it was removed")
+		if w.wants(h, pin) {
+			w.drifted(h, pin, "it was removed")
+		}
 		*c = copyState{version: c.version + 1}
 		w.stir(h, pin)
 	}
+}
+
+// wants tells whether a host is to hold a pin. The caller holds mu.
+func (w *Warmer) wants(h *host, pin registry.Pin) bool {
+	is := func(r Rollout) bool { return r.Pin == pin }
+	for t := range w.tracks() {
+		if !slices.Contains(t.Hosts, h.Name) || !t.has(pin) {
+			continue
+		}
+		s := t.state()
+		if s.Current != nil && is(*s.Current) || slices.ContainsFunc(s.Coming, is) || slices.ContainsFunc(s.Kept, is) {
+			return true
+		}
+	}
+	return false
+}
+
+// doubt takes a copy that could not be looked at for absent, until the host is
+// looked at as a whole.
+func (w *Warmer) doubt(h *host, look lookAt) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if c := h.copyOf(look.pin); c.version == look.version && !c.Busy {
+		*c = copyState{version: c.version + 1}
+		w.stir(h, look.pin)
+	}
+	h.recheck()
 }
 
 type lookAt struct {
@@ -159,4 +189,38 @@ func (w *Warmer) toInspect(h *host, all bool) []lookAt {
 		looks = append(looks, lookAt{pin: pin, version: h.copyOf(pin).version})
 	}
 	return looks
+}
+
+// reinspectLimit bounds a look at where a digest is now.
+const reinspectLimit = 5 * time.Second
+
+// reinspect looks for a digest on the hosts of its track that can be reached.
+// One that was superseded is looked at seldom, and is not to go live again where
+// it only was. What can't be looked at is not taken for warm.
+func (w *Warmer) reinspect(ctx context.Context, id TrackID, pin registry.Pin) {
+	ctx, cancel := context.WithTimeout(ctx, reinspectLimit)
+	defer cancel()
+	var looks sync.WaitGroup
+	defer looks.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t := w.trackOf(id)
+	if t == nil {
+		return // a reload took it away
+	}
+	for _, name := range t.Hosts {
+		h := w.hosts[name]
+		if h == nil || h.contact != Reachable {
+			continue
+		}
+		look := lookAt{pin: pin, version: h.copyOf(pin).version}
+		looks.Go(func() {
+			found, ok, err := h.Host.Inspect(ctx, pin)
+			if err != nil {
+				w.doubt(h, look)
+				return
+			}
+			w.found(h, look, found, ok)
+		})
+	}
 }

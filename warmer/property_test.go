@@ -3,6 +3,7 @@ package warmer_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -12,13 +13,14 @@ import (
 
 	"github.com/prewarm/prewarm/internal/docker/dockertest"
 	"github.com/prewarm/prewarm/internal/problem"
+	"github.com/prewarm/prewarm/internal/schedule"
 	"github.com/prewarm/prewarm/registry"
 	"github.com/prewarm/prewarm/warmer"
 )
 
 // Whatever happens to a fleet, once it is left alone it holds what the tag
 // shows, everywhere; on the way nothing is promoted that is warm nowhere, and no
-// host pulls more than it may.
+// host, registry or fleet pulls more than it may.
 func TestConvergesAfterAnything(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -27,6 +29,9 @@ func TestConvergesAfterAnything(t *testing.T) {
 		var failure string
 		synctest.Test(t, func(t *testing.T) {
 			s := newScene(t, three...)
+			for _, h := range s.hosts {
+				h.SetPullSpeed(100) // 11 s and more, so that pulls meet what happens
+			}
 			s.start()
 			s.push(1)
 			for _, o := range ops {
@@ -59,11 +64,12 @@ func drawOp(t *rapid.T) op {
 	return op{
 		what: rapid.SampledFrom([]string{
 			"push", "push", "check", "forget", "untag", "prune", "wipe", "down", "up", "fail", "full", "slow", "restart", "store fails", "registry fails",
-			"deleted", "hold", "unhold", "rollback", "approve", "pause", "resume", "leave", "join", "mute", "seed", "nothing",
+			"deleted", "hold", "unhold", "rollback", "approve", "pause", "resume", "leave", "join", "mute", "seed", "limit", "nothing",
+			"remove image", "add image", "retag", "window", "cooldown",
 		}).Draw(t, "what"),
 		host:   rapid.SampledFrom(three).Draw(t, "host"),
 		digest: rapid.IntRange(1, 6).Draw(t, "digest"),
-		pause:  time.Duration(rapid.IntRange(0, 100_000).Draw(t, "pause")) * time.Millisecond,
+		pause:  time.Duration(rapid.OneOf(rapid.IntRange(0, 5_000), rapid.IntRange(0, 100_000)).Draw(t, "pause")) * time.Millisecond,
 	}
 }
 
@@ -108,15 +114,51 @@ func (o op) do(s *scene) {
 		h.FailPull(pin, problem.New(problem.TagNotFound, "gone upstream", ""), -1)
 	case "leave", "join":
 		s.present[o.host] = o.what == "join"
-		s.w.Reconfigure(s.setup())
+		s.reconfigure()
 	case "mute":
 		h.MuteEvents(o.digest%2 == 0)
+	default:
+		o.configure(s)
+	}
+}
+
+// configure changes what is configured.
+func (o op) configure(s *scene) {
+	even := o.digest%2 == 0
+	switch o.what {
 	case "seed":
-		s.opts.Registries = map[string]warmer.RegistryRules{"registry.test": {Seed: o.digest%2 == 0, Pulls: o.digest % 3}}
-		s.w.Reconfigure(s.setup())
+		s.opts.Registries = map[string]warmer.RegistryRules{"registry.test": {Seed: even, Pulls: o.digest % 3}}
+	case "limit":
+		s.opts.Pulls = o.digest % 4
+	case "remove image", "add image":
+		s.removed = o.what == "remove image"
+	case "retag":
+		s.entry.Policy.Retag = even
+	case "window":
+		s.entry.Policy.Promote.Windows = nil
+		if even {
+			s.entry.Policy.Promote.Windows = s.closed()
+		}
+	case "cooldown":
+		s.entry.Policy.Cooldown = 0
+		if even {
+			s.entry.Policy.Cooldown = time.Minute
+		}
 	default:
 		s.person(o)
+		return
 	}
+	s.reconfigure()
+}
+
+// closed is a window that opens long after the end: it is a little after
+// midnight.
+func (s *scene) closed() schedule.Windows {
+	w, err := schedule.ParseWindow(schedule.WindowOptions{From: "20:00", To: "22:00", Zone: "UTC"})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return schedule.Windows{w}
 }
 
 // person does what people do; that it may be refused is the point.
@@ -154,37 +196,39 @@ func (s *scene) broken() string {
 			return name + " pulls more than it may"
 		}
 	}
-	if s.promotedCold() {
-		return "a digest became current that was warm nowhere"
+	s.store.mu.Lock()
+	violation := s.store.violation
+	s.store.mu.Unlock()
+	if violation != "" {
+		return violation
 	}
-	current := 0
-	rollouts, _ := s.store.Rollouts(context.Background()) // the memory one never fails
-	for _, r := range rollouts {
-		if r.Phase == "current" {
-			current++
-		}
-	}
-	if current > 1 {
-		return "two current digests"
-	}
-	return ""
+	return s.limits.exceeded(s)
 }
 
-// promotedCold tells whether the current digest changed to one that no host has
-// held since the last look.
-func (s *scene) promotedCold() bool {
-	now := s.current()
-	changed := now != s.before
-	s.before = now
-	if !changed || now.IsZero() {
-		return false
+// limits are how many pulls the fleet and the registry may have: what is
+// configured, and more only while what began under another limit goes on.
+type limits struct{ fleet, registry int }
+
+func (l *limits) exceeded(s *scene) string {
+	busy := 0
+	for _, h := range s.w.Hosts() {
+		busy += h.Pulling
 	}
-	for _, h := range s.hosts {
-		if h.Pulls(now) > 0 {
-			return false
+	for _, limit := range []struct {
+		of      string
+		rule    int
+		allowed *int
+	}{{"the fleet", s.opts.Pulls, &l.fleet}, {"the registry", s.opts.Registries["registry.test"].Pulls, &l.registry}} {
+		if limit.rule == 0 {
+			*limit.allowed = busy // what goes on when a limit comes
+			continue
+		}
+		*limit.allowed = max(limit.rule, min(*limit.allowed, busy))
+		if busy > *limit.allowed {
+			return fmt.Sprintf("%d pulls, %s may have %d", busy, limit.of, *limit.allowed)
 		}
 	}
-	return true
+	return ""
 }
 
 // quiet leaves the fleet alone and tells what did not converge.
@@ -200,42 +244,72 @@ func (s *scene) quiet() string {
 			h.FailPull(dockertest.Pin(repository, n), nil, 0)
 		}
 	}
-	s.w.Reconfigure(s.setup())
+	s.removed, s.opts.Registries, s.opts.Pulls = false, nil, 0
+	s.entry.Policy = everywhere
+	s.entry.Policy.Retag = true
+	s.reconfigure()
 	_ = s.w.Unhold(ctx, "jobs", "ana")
 	s.look()
+	s.settle(time.Minute)          // what is under way may yet fail
 	_, _ = s.w.Rewarm("jobs", nil) // whatever waits for a backoff
 	s.settle(15 * time.Minute)
 	want := s.tags.latest
-	if held := s.status().Held; len(held) > 0 && held[len(held)-1].Pin == want {
+	if s.current() != want && s.wasRejected(want) {
 		// Somebody went back from what the tag shows: it stays out until it is
 		// approved.
-		if held[len(held)-1].Holds[0] != warmer.WasRejected {
-			return "held without a reason"
-		}
-		_, _ = s.w.Approve(ctx, "jobs", string(want.Digest()), "ana")
-		s.settle(15 * time.Minute)
-	} else if s.current() != want && s.wasRejected(want) {
 		_, _ = s.w.Approve(ctx, "jobs", string(want.Digest()), "ana")
 		s.settle(15 * time.Minute)
 	}
-	if s.current() != want {
-		return "not current: " + want.String()
+	if asked, ok := s.approvedLast(); ok {
+		want = asked
 	}
-	for name, h := range s.hosts {
-		if c, ok, err := h.Inspect(ctx, want); err != nil || !ok || !c.Kept {
-			return "not kept on " + name
-		}
+	if failure := s.cold(want); failure != "" {
+		return failure
+	}
+	fresh := s.push(7) // goes live whatever was said of others
+	s.look()
+	s.settle(15 * time.Minute)
+	if failure := s.cold(fresh); failure != "" {
+		return failure
 	}
 	return s.broken()
 }
 
+// cold tells where a digest is not what it should be: current, kept and tagged.
+func (s *scene) cold(want registry.Pin) string {
+	if now := s.current(); now != want {
+		return fmt.Sprintf("current is %v, not %v", now, want)
+	}
+	for name, h := range s.hosts {
+		if c, ok, err := h.Inspect(context.Background(), want); err != nil || !ok || !c.Kept || !slices.Contains(c.Tags, "latest") {
+			return fmt.Sprintf("not kept and tagged on %s: %+v %v", name, c, err)
+		}
+	}
+	return ""
+}
+
+// approvedLast gives the current digest where somebody approved it and the tag
+// has shown nothing new since.
+func (s *scene) approvedLast() (registry.Pin, bool) {
+	rollouts, _ := s.store.Rollouts(context.Background()) // the memory one never fails
+	for _, r := range slices.Backward(rollouts) {
+		switch {
+		case r.Origin == warmer.FromTag:
+			return registry.Pin{}, false
+		case r.Origin == warmer.FromApproval && r.Phase == warmer.Current:
+			return r.Pin, true
+		}
+	}
+	return registry.Pin{}, false
+}
+
 // wasRejected tells whether the newest rollout of a digest is one that somebody
-// went back from.
+// went back from, or is held because of that.
 func (s *scene) wasRejected(pin registry.Pin) bool {
 	rollouts, _ := s.store.Rollouts(context.Background()) // the memory one never fails
 	for _, r := range slices.Backward(rollouts) {
 		if r.Pin == pin {
-			return r.Phase == warmer.Rejected && r.Trust.Pardoned.IsZero()
+			return r.Phase == warmer.Rejected && r.Trust.Pardoned.IsZero() || r.Phase == warmer.Held && r.Trust.Rejected
 		}
 	}
 	return false

@@ -2,6 +2,7 @@ package warmer_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/prewarm/prewarm/internal/problem"
+	"github.com/prewarm/prewarm/registry"
 	"github.com/prewarm/prewarm/warmer"
 )
 
@@ -399,5 +401,110 @@ func TestAPushOutrunsARollback(t *testing.T) {
 		s.check()
 		s.settle(time.Hour)
 		s.expectCurrent(three)
+	})
+}
+
+// A tag that moves away and back leaves several rollouts of one digest: a
+// rejection counts for all of them.
+func TestARejectionCountsForEachSighting(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		cooldown time.Duration
+		act      func(s *scene, verb warmer.Verb) error // around the other sighting
+	}{
+		"the other one cools down": {time.Hour, func(*scene, warmer.Verb) error { return nil }},
+		"the other one is on its way": {0, func(s *scene, verb warmer.Verb) error {
+			if verb == warmer.Holding {
+				return s.w.Hold(context.Background(), "jobs", "ana")
+			}
+			return s.w.Unhold(context.Background(), "jobs", "ana")
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			configured(t, []string{"a"}, func(s *scene) { s.entry.Policy.Cooldown = c.cooldown }, func(s *scene) {
+				push := func(n int, d time.Duration) registry.Pin {
+					pin := s.push(n)
+					s.check()
+					s.settle(d)
+					return pin
+				}
+				one, two := push(1, 2*time.Hour), push(2, 2*time.Hour)
+				s.expectCurrent(two)
+				if err := c.act(s, warmer.Holding); err != nil {
+					t.Fatal(err)
+				}
+				push(3, time.Minute)
+				push(2, time.Minute)
+				s.rollback(string(one.Digest()))
+				s.expectCurrent(one)
+				if err := c.act(s, warmer.Unholding); err != nil {
+					t.Fatal(err)
+				}
+				s.settle(3 * time.Hour)
+				if s.current() == two {
+					t.Error("a rejected digest went live without an approval")
+				}
+			})
+		})
+	}
+}
+
+// A rollback that has to warm first takes nothing out of the queue of pushes.
+func TestARollbackLeavesTheNewestDigestOnItsWay(t *testing.T) {
+	t.Parallel()
+	inTime(t, []string{"a", "b"}, func(s *scene) {
+		one := s.live(1)
+		s.live(2)
+		for _, h := range s.hosts {
+			h.Forget(one)
+		}
+		s.settle(time.Minute)
+		three := s.push(3)
+		for _, h := range s.hosts {
+			h.FailPull(three, errors.New("for a while"), 2)
+		}
+		s.check()
+		s.rollback(string(one.Digest()))
+		s.settle(time.Second)
+		s.expectCurrent(one)
+		s.settle(15 * time.Minute)
+		s.expectCurrent(three)
+	})
+}
+
+// Nor is it taken out by pushes that are not warm themselves.
+func TestAPushThatIsNotWarmOvertakesNoRollback(t *testing.T) {
+	t.Parallel()
+	inTime(t, []string{"a", "b"}, func(s *scene) {
+		one := s.live(1)
+		s.live(2)
+		for _, h := range s.hosts {
+			h.Forget(one)
+		}
+		s.settle(time.Minute)
+		three := s.push(3)
+		for _, h := range s.hosts {
+			h.FailPull(three, errors.New("no"), -1)
+		}
+		s.check()
+		for _, h := range s.hosts {
+			h.SetPullSpeed(1) // some 20 min
+		}
+		back := s.rollback(string(one.Digest()))
+		for n := 4; n < 8; n++ {
+			s.push(n)
+			s.check()
+			s.settle(time.Second)
+		}
+		rollouts, err := s.store.Rollouts(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range rollouts {
+			if r.ID == back.ID && r.Phase != warmer.Warming {
+				t.Errorf("the rollback is %s", r.Phase)
+			}
+		}
 	})
 }
