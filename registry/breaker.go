@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"context"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -33,6 +34,8 @@ type breaker struct {
 	code     problem.Code
 	why      string
 	probe    *trail // the call that tries, when the time has come
+	// waiting ends the waits of the calls that have not been sent yet.
+	waiting map[*trail]context.CancelCauseFunc
 }
 
 // admit lets a call send a request, or tells until when it may not.
@@ -43,12 +46,30 @@ func (b *breaker) admit(t *trail, now time.Time) error {
 	case b.until.IsZero(), b.probe == t:
 		return nil
 	case now.Before(b.until):
-		return &errHeld{code: b.code, why: "is left alone: it " + b.why, until: b.until}
+		return b.held()
 	case b.probe != nil:
 		return &errHeld{code: b.code, why: "is being tried again by another call: it " + b.why, until: now.Add(probeTime)}
 	}
 	b.probe = t
 	return nil
+}
+
+// watch gives a context that ends, by what admit would answer, when the breaker
+// opens. Its caller is to call done.
+func (b *breaker) watch(ctx context.Context, t *trail) (watched context.Context, done func()) {
+	watched, cancel := context.WithCancelCause(ctx)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.waiting == nil {
+		b.waiting = make(map[*trail]context.CancelCauseFunc)
+	}
+	b.waiting[t] = cancel
+	return watched, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		delete(b.waiting, t)
+		cancel(nil)
+	}
 }
 
 // leave is a call's end, however it ended: if it was the one that tries and
@@ -93,7 +114,24 @@ func (b *breaker) failed(t *trail, p *problem.Error, why string, now time.Time) 
 	pause += rand.N(pause/10 + 1) // later, never sooner, than it asked for
 	b.until = now.Add(pause)
 	b.ended = b.until
+	for _, end := range b.waiting {
+		end(b.held())
+	}
 	return pause
+}
+
+func (b *breaker) held() error {
+	return &errHeld{code: b.code, why: "is left alone: it " + b.why, until: b.until}
+}
+
+// retry lets the next call try a registry that failed in a way that other
+// certificates may mend. One that asked for fewer requests still does.
+func (b *breaker) retry(now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.until.IsZero() && b.code != problem.RegistryLimited {
+		b.until = now
+	}
 }
 
 func (b *breaker) backoff(now time.Time) time.Duration {

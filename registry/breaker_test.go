@@ -252,6 +252,7 @@ func TestCallsInTheQueueAreHeld(t *testing.T) {
 			s := must(c.session(ref.Repository()))(t)
 			if i == 0 {
 				s.endpoint.inner = registry
+				must(s.logins.ping(t.Context()))(t)
 			}
 			callers.Go(func() {
 				_, err := c.Resolve(t.Context(), ref)

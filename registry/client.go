@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"time"
@@ -45,6 +46,9 @@ type Options struct {
 	UserAgent string        // before the library's own: prewarm/1.0
 	Timeout   time.Duration // of one request, its body included; default 10 s
 	Rate      float64       // requests a second to all registries together; default 50
+	// Logger is told what fails no call: certificates that are half renewed.
+	// Without one nothing is told.
+	Logger *slog.Logger
 }
 
 // Client asks registries. It is safe for use by many goroutines, keeps its
@@ -58,7 +62,6 @@ type Options struct {
 // while: calls then fail at once, and their problem says until when.
 type Client struct {
 	keychain authn.Keychain
-	helper   chan struct{}   // held while a credential helper runs
 	pauses   []time.Duration // before the second, the third … attempt
 	now      func() time.Time
 	overall  *rate.Limiter
@@ -68,18 +71,27 @@ type Client struct {
 	access     map[string]Access  // by canonicalHost
 	registries map[string]*logins // by the host that requests go to
 	sessions   map[Repository]*session
+	keyrings   map[string]*keyring // by the host that requests go to
+	paces      map[string]pace     // likewise
+}
+
+// pace is what a registry is owed however it is logged in to.
+type pace struct {
+	limiter *limiter
+	breaker *breaker
 }
 
 // New makes a Client. It does no I/O.
 func New(o Options) *Client {
 	c := &Client{
 		keychain:   authn.DefaultKeychain,
-		helper:     make(chan struct{}, 1),
 		pauses:     []time.Duration{500 * time.Millisecond, 2 * time.Second},
 		now:        time.Now,
 		overall:    newOverall(o.Rate),
 		registries: make(map[string]*logins),
 		sessions:   make(map[Repository]*session),
+		keyrings:   make(map[string]*keyring),
+		paces:      make(map[string]pace),
 	}
 	c.Reconfigure(o)
 	return c
@@ -172,10 +184,16 @@ func (c *Client) loginsAt(target name.Registry, access Access) (*logins, error) 
 	if l, ok := c.registries[host]; ok {
 		return l, nil
 	}
+	p, ok := c.paces[host]
+	if !ok {
+		p = pace{limiter: newLimiter(host, access.Rate, c.overall), breaker: &breaker{}}
+		c.paces[host] = p
+	}
 	e := &endpoint{
 		host: host, plain: access.PlainHTTP, timeout: c.options.Timeout, pauses: c.pauses, now: c.now,
-		inner:   newWire(host, access, c.options.Timeout),
-		limiter: newLimiter(host, access.Rate, c.overall),
+		inner:   newWire(host, access, c.options.Timeout, c.options.Logger),
+		limiter: p.limiter,
+		breaker: p.breaker,
 		quota:   quota{freeHeads: canonicalHost(host) == "docker.io"},
 	}
 	l, err := newLogins(target, access, e, c.options.UserAgent)

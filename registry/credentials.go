@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 
@@ -77,8 +76,9 @@ func (a Access) MarshalJSON() ([]byte, error) { return json.Marshal(a.String()) 
 func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "registry client") }
 
 // Credentials gives the login for a repository: the one of the Options, else
-// what the Docker config file or its credential helpers have, else none. A
-// helper may answer for an hour only, so ask again for each pull.
+// what the Docker config file or its credential helpers have for its registry,
+// else none. A helper may answer for an hour only, so ask again for each pull;
+// those who ask while it runs share its answer.
 func (c *Client) Credentials(ctx context.Context, repo Repository) (Credentials, error) {
 	c.mu.Lock()
 	access, timeout := c.access[canonicalHost(repo.Host())], c.options.Timeout
@@ -87,10 +87,11 @@ func (c *Client) Credentials(ctx context.Context, repo Repository) (Credentials,
 	if err != nil {
 		return Credentials{}, problem.New(problem.InvalidRequest, err.Error(), "")
 	}
-	config, err := c.lookup(ctx, access, repo, target, timeout)
+	found, err := c.lookup(ctx, access, target.Registry, wish{limit: timeout})
 	if err != nil {
 		return Credentials{}, err
 	}
+	config := found.auth
 	cred := Credentials{
 		Username: config.Username, Password: config.Password,
 		IdentityToken: config.IdentityToken, RegistryToken: config.RegistryToken,
@@ -106,60 +107,4 @@ func serverAddress(host string) string {
 		return hubServer
 	}
 	return host
-}
-
-// lookup finds the credentials of a repository, or none. The target is what the
-// Docker config file is searched for: the repository, or its registry.
-func (c *Client) lookup(ctx context.Context, access Access, repo Repository, target authn.Resource, limit time.Duration) (authn.AuthConfig, error) {
-	if access.Username != "" {
-		return authn.AuthConfig{Username: access.Username, Password: access.Password}, nil
-	}
-	auth, err := c.askKeychain(ctx, target, limit)
-	switch {
-	case err == nil:
-		return auth, nil
-	case ctx.Err() != nil:
-		return authn.AuthConfig{}, fmt.Errorf("read credentials for %s: %w", repo.Host(), ctx.Err())
-	}
-	return authn.AuthConfig{}, problem.Wrap(problem.RegistryAuth, err,
-		fmt.Sprintf("read credentials for %s from the Docker config file", repo.Host()),
-		fmt.Sprintf("mend the Docker config file or its credential helper, or give a username and a password to the registries entry %s", repo.Host()))
-}
-
-// askKeychain reads the Docker config file, which may start a program. The
-// library neither passes ctx on to it nor runs two at once; a helper that hangs
-// must cost one goroutine, not every caller and not one more with each call.
-func (c *Client) askKeychain(ctx context.Context, target authn.Resource, limit time.Duration) (authn.AuthConfig, error) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	select {
-	case c.helper <- struct{}{}:
-	case <-ctx.Done():
-		return authn.AuthConfig{}, fmt.Errorf("wait for a credential helper: %w", ctx.Err())
-	}
-	type answer struct {
-		auth authn.AuthConfig
-		err  error
-	}
-	answers := make(chan answer, 1)
-	go func() {
-		defer func() { <-c.helper }()
-		auth, err := authn.Resolve(ctx, c.keychain, target)
-		if err != nil {
-			answers <- answer{err: err}
-			return
-		}
-		config, err := authn.Authorization(ctx, auth)
-		if err != nil {
-			answers <- answer{err: err}
-			return
-		}
-		answers <- answer{auth: *config}
-	}()
-	select {
-	case a := <-answers:
-		return a.auth, a.err
-	case <-ctx.Done():
-		return authn.AuthConfig{}, fmt.Errorf("wait for a credential helper: %w", ctx.Err())
-	}
 }

@@ -15,7 +15,11 @@
 //	login                             one for up to 25 repositories: a password,
 //	                                  or a token for all of them (login.go); how
 //	                                  the registry wants it is asked once
-//	                                  (logins.go)
+//	                                  (logins.go), and a refused password is
+//	                                  not sent again and again (refusals.go)
+//	keyring                           one per registry: its password, from the
+//	                                  Docker config file or its helper
+//	                                  (keyring.go)
 //	endpoint                          one per registry: https or plain http,
 //	                                  short retries (endpoint.go), its rate
 //	                                  (limiter.go), its quota (quota.go)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -38,20 +39,20 @@ type endpoint struct {
 	now     func() time.Time
 	inner   http.RoundTripper
 
-	limiter limiter
-	breaker breaker
+	limiter *limiter
+	breaker *breaker
 	quota   quota
 }
 
 var _ http.RoundTripper = (*endpoint)(nil)
 
 // newWire makes the connections to a registry.
-func newWire(host string, access Access, timeout time.Duration) http.RoundTripper {
+func newWire(host string, access Access, timeout time.Duration, logger *slog.Logger) http.RoundTripper {
 	plain := func() *http.Transport { return newTransport(timeout) }
 	if access.CAFile == "" && access.CertFile == "" && access.KeyFile == "" {
 		return plain()
 	}
-	return &certified{host: host, access: access, make: plain}
+	return &certified{host: host, access: access, make: plain, logger: logger}
 }
 
 func newTransport(timeout time.Duration) *http.Transport {
@@ -144,7 +145,7 @@ func (e *endpoint) attempt(req *http.Request) (*http.Response, error) {
 	if err := e.await(req.Context(), t, question); err != nil {
 		return nil, err
 	}
-	t.sent(req)
+	t.sent(req, e.now())
 	ctx, cancel := context.WithTimeout(req.Context(), e.timeout)
 	resp, err := e.inner.RoundTrip(req.WithContext(ctx))
 	if err != nil {
@@ -160,13 +161,28 @@ func (e *endpoint) attempt(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// await waits for a request's turn within the registry's quota and our rates.
-// The breaker is asked before, so as to fail at once, and after, for it may
-// have opened meanwhile.
+// await waits for a request's turn within the registry's quota and our rates,
+// unless it has had it. The breaker is asked before, so as to fail at once, and
+// after; where it opens meanwhile, the wait ends.
 func (e *endpoint) await(ctx context.Context, t *trail, question asked) error {
-	if err := e.breaker.admit(t, e.now()); err != nil {
+	watched, done := e.breaker.watch(ctx, t)
+	defer done()
+	if err := e.breaker.admit(t, e.now()); err != nil || t.paid {
 		return err
 	}
+	err := e.queue(watched, t, question)
+	var held *errHeld
+	switch {
+	case errors.As(context.Cause(watched), &held):
+		return held
+	case err != nil:
+		return err
+	}
+	t.begun = true
+	return e.breaker.admit(t, e.now())
+}
+
+func (e *endpoint) queue(ctx context.Context, t *trail, question asked) error {
 	pause, err := e.quota.admit(question, e.now())
 	if err != nil {
 		return err
@@ -176,10 +192,7 @@ func (e *endpoint) await(ctx context.Context, t *trail, question asked) error {
 			return err
 		}
 	}
-	if err := e.limiter.wait(ctx); err != nil {
-		return err
-	}
-	return e.breaker.admit(t, e.now())
+	return e.limiter.wait(ctx, t.begun)
 }
 
 // blip tells whether the same request may well succeed in a moment: the server

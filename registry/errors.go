@@ -46,6 +46,12 @@ func (f failure) explain(err error) error {
 	if errors.As(err, &held) {
 		return f.held(held)
 	}
+	var refused *errRefused
+	if errors.As(err, &refused) {
+		p := f.denied("401 Unauthorized")
+		p.Message += "; the same are not sent again before " + refused.until.UTC().Format(time.RFC3339)
+		return p
+	}
 	var answer *transport.Error
 	if errors.As(err, &answer) {
 		return f.answered(answer)

@@ -58,7 +58,7 @@ func TestAllRegistriesShareTheOverallRate(t *testing.T) {
 		begin := time.Now()
 		for range 2 {
 			for _, host := range []string{"a.example.com", "b.example.com"} {
-				must(0, newLimiter(host, 0, c.overall).wait(t.Context()))(t)
+				must(0, newLimiter(host, 0, c.overall).wait(t.Context(), false))(t)
 			}
 		}
 		if took := time.Since(begin); took != 2*time.Second {
@@ -82,7 +82,7 @@ func TestNoTurnInTime(t *testing.T) {
 	}
 	ctx, cancel = context.WithDeadline(t.Context(), begin)
 	defer cancel()
-	if err := newLimiter(f.host(), 0, c.overall).wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
+	if err := newLimiter(f.host(), 0, c.overall).wait(ctx, false); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a caller who came too late: %v, and our rate has no part in it", err)
 	}
 	ctx, cancel = context.WithCancel(t.Context())

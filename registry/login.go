@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"regexp"
 	"slices"
@@ -45,6 +46,9 @@ const (
 	// renewAgain is when a token that lives is renewed next, after that failed.
 	renewAgain = 30 * time.Second
 )
+
+// errDissolved tells a repository to go alone: its group has been refused.
+var errDissolved = errors.New("the registry refused a token for several repositories")
 
 func (t token) serves(scope string, now time.Time) bool {
 	return now.Before(t.expires) && slices.Contains(t.scopes, scope)
@@ -96,29 +100,38 @@ func (l *login) bearer(ctx context.Context, challenge *transport.Challenge, scop
 	if have = l.current(); have.serves(scope, now) && now.Before(have.renew) {
 		return have.value, nil
 	}
-	err := l.exchange(ctx, challenge)
-	if have = l.current(); have.serves(scope, l.at.endpoint.now()) {
-		return have.value, nil // the old one, where it could not be renewed yet
+	fresh, err := l.exchange(ctx, challenge)
+	if have = l.current(); err != nil && have.serves(scope, l.at.endpoint.now()) {
+		return have.value, nil // it could not be renewed yet
 	}
-	return "", err
+	return fresh, err // good for this request, however short it lives
 }
 
 // exchange gets a token for everybody who shares the login.
-func (l *login) exchange(ctx context.Context, challenge *transport.Challenge) error {
+func (l *login) exchange(ctx context.Context, challenge *transport.Challenge) (string, error) {
+	if l.isDissolved() {
+		return "", errDissolved // whoever asked before us found out
+	}
+	if err := l.at.mayShow(l.auth); err != nil {
+		return "", err
+	}
 	auth := authn.Anonymous
 	if l.auth != (authn.AuthConfig{}) {
 		auth = authn.FromConfig(l.auth)
 	}
 	scopes, group := l.wanted()
-	asked := l.at.endpoint.now()
 	got, err := transport.Exchange(ctx, l.at.target, auth, l.at.wire, scopes, challenge)
+	if err = l.judge(ctx, err, l.plainToken(challenge)); err != nil {
+		dissolve := group && trailOf(ctx).groupRefused(err)
+		if dissolve && !isDenied(err) {
+			l.at.misfit()
+		}
+		l.failed(dissolve)
+		return "", err
+	}
+	l.at.accept(l.auth)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err != nil {
-		l.token.renew = asked.Add(renewAgain)
-		l.dissolved = l.dissolved || isDenied(err) && group
-		return err
-	}
 	value := got.AccessToken // some registries set this, some both
 	if value == "" {
 		value = got.Token
@@ -128,8 +141,16 @@ func (l *login) exchange(ctx context.Context, challenge *transport.Challenge) er
 		life = unspokenLife
 	}
 	l.grouped = group
-	l.token = token{value: value, scopes: scopes, renew: asked.Add(life * 4 / 5), expires: asked.Add(life)}
-	return nil
+	sent := trailOf(ctx).at // and not when its turn was waited for
+	l.token = token{value: value, scopes: scopes, renew: sent.Add(life * 4 / 5), expires: sent.Add(life)}
+	return value, nil
+}
+
+func (l *login) failed(dissolve bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.token.renew = l.at.endpoint.now().Add(renewAgain)
+	l.dissolved = l.dissolved || dissolve
 }
 
 func (l *login) current() token {
@@ -188,21 +209,36 @@ var _ http.RoundTripper = keyed{}
 // wantedScope finds what a registry wants a token to be good for.
 var wantedScope = regexp.MustCompile(`(?i)^bearer .*\bscope="([^"]{1,500})"`)
 
-// RoundTrip sends a request with the credentials that its registry wants. A
-// token that the registry no longer takes is renewed once. Requests that lead
-// elsewhere carry nothing of it.
+var basicWanted = regexp.MustCompile(`(?i)^basic\b`)
+
+// RoundTrip sends a request with the credentials that its registry wants. Its
+// turn is waited for before the credentials are made: a token may not live as
+// long as the line is. A token that the registry no longer takes is renewed
+// once. Requests that lead elsewhere carry nothing of it.
 func (k keyed) RoundTrip(in *http.Request) (*http.Response, error) {
 	at := k.login.at
 	if !at.endpoint.owns(in.URL) {
 		return at.elsewhere.RoundTrip(in)
 	}
+	if err := at.endpoint.await(in.Context(), trailOf(in.Context()), questionOf(in)); err != nil {
+		return nil, err
+	}
 	header, err := k.login.header(in.Context(), k.scope)
+	if err == nil && strings.HasPrefix(header, "Basic ") {
+		err = at.mayShow(k.login.auth)
+	}
 	if err != nil {
 		return nil, err
 	}
+	trailOf(in.Context()).paid = true
 	resp, err := at.send(in, header)
-	if err != nil || resp.StatusCode != http.StatusUnauthorized || !strings.HasPrefix(header, "Bearer ") {
-		return resp, err
+	switch {
+	case err != nil:
+		return nil, err
+	case strings.HasPrefix(header, "Basic "):
+		return k.judge(in.Context(), header, resp)
+	case resp.StatusCode != http.StatusUnauthorized || !strings.HasPrefix(header, "Bearer "):
+		return resp, nil
 	}
 	_ = resp.Body.Close() // nothing in it is wanted
 	scope := ""
@@ -214,4 +250,22 @@ func (k keyed) RoundTrip(in *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	return at.send(in, header)
+}
+
+// judge gives the answer to a request with a password, or tells that the
+// password was refused as such.
+func (k keyed) judge(ctx context.Context, header string, resp *http.Response) (*http.Response, error) {
+	switch {
+	case resp.StatusCode != http.StatusUnauthorized:
+		k.login.at.accept(k.login.auth)
+		return resp, nil
+	case !basicWanted.MatchString(resp.Header.Get("WWW-Authenticate")):
+		return resp, nil // another kind of login, by now
+	}
+	err := k.login.judge(ctx, &transport.Error{StatusCode: resp.StatusCode}, k.login.at.root(header))
+	if isRefused(err) {
+		_ = resp.Body.Close() // nothing in it is wanted
+		return nil, err
+	}
+	return resp, nil
 }

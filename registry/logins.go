@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -20,8 +21,8 @@ const (
 	// challengeAge is how long the way to log in is believed.
 	challengeAge = time.Hour
 	// misfits is how many repositories may be refused within a group and let in
-	// alone until we believe that the registry does not do groups: some look at
-	// the first scope only.
+	// alone, or groups refused as such, until we believe that the registry does
+	// not do groups: some look at the first scope only.
 	misfits = 3
 )
 
@@ -41,6 +42,8 @@ type logins struct {
 	how     *transport.Challenge
 	groups  map[authn.AuthConfig]*login // that still have room
 	misfits int
+	// refusals are of logins, not of repositories.
+	refusals map[authn.AuthConfig]*refusal
 }
 
 func newLogins(target name.Registry, access Access, e *endpoint, userAgent string) (*logins, error) {
@@ -51,6 +54,7 @@ func newLogins(target name.Registry, access Access, e *endpoint, userAgent strin
 		wire:     transport.NewUserAgent(e, userAgent),
 		turn:     make(chan struct{}, 1),
 		groups:   make(map[authn.AuthConfig]*login),
+		refusals: make(map[authn.AuthConfig]*refusal),
 	}
 	// The library's own way with a redirect: without our credentials, and with
 	// an anonymous token where the other host wants one.
@@ -121,6 +125,7 @@ func (l *logins) join(auth authn.AuthConfig, scope string, alone bool) *login {
 		own.private = true
 		return own
 	}
+	maps.DeleteFunc(l.groups, func(_ authn.AuthConfig, g *login) bool { return g.isEmpty() })
 	group := l.groups[auth]
 	if group == nil || !group.admit(scope) {
 		group = newLogin(l, auth, scope)
@@ -133,7 +138,8 @@ func newLogin(at *logins, auth authn.AuthConfig, scope string) *login {
 	return &login{at: at, auth: auth, turn: make(chan struct{}, 1), scopes: []string{scope}}
 }
 
-// misfit notes a repository that was refused in a group and let in alone.
+// misfit notes a repository that was refused in a group and let in alone, or a
+// group that was refused for being one.
 func (l *logins) misfit() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -159,6 +165,12 @@ func (l *login) leave(scope string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.scopes = slices.DeleteFunc(slices.Clone(l.scopes), func(s string) bool { return s == scope })
+}
+
+func (l *login) isEmpty() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.scopes) == 0
 }
 
 // send sends a request to the registry itself.

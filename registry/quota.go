@@ -61,8 +61,8 @@ func (q *quota) read(h http.Header, r asked, now time.Time) {
 	if fresh {
 		q.ends = now.Add(q.now.Window)
 	}
-	if reset, err := strconv.Atoi(h.Get("ratelimit-reset")); err == nil && reset >= 0 {
-		q.ends = now.Add(min(time.Duration(reset)*time.Second, longestQuota))
+	if ends, ok := parseReset(h.Get("ratelimit-reset"), now); ok {
+		q.ends = ends
 	}
 	q.learn(before, fresh, r)
 }
@@ -95,24 +95,32 @@ func (q *quota) admit(r asked, now time.Time) (time.Duration, error) {
 		if !headsCost && until.Sub(now) > quotaRecheck {
 			until = now.Add(quotaRecheck)
 		}
-		return 0, q.held("has no requests left for us in its window of "+q.now.Window.String(), until)
+		return 0, q.held("has no requests left for us in its window"+q.now.length(), until)
 	}
 	if !r.watch {
 		return 0, nil
 	}
 	spendable := q.now.Remaining - q.now.Limit/reserve
 	if spendable <= 0 {
-		return 0, q.held("has few requests left for us in its window of "+q.now.Window.String()+", and they are kept for pulls", q.ends)
+		return 0, q.held("has few requests left for us in its window"+q.now.length()+", and they are kept for pulls", q.ends)
 	}
 	slot := q.next
 	if slot.Before(now) {
 		slot = now
 	}
 	if slot.Sub(now) > quotaPatience {
-		return 0, q.held("counts every look at a tag, so they are spread over its window of "+q.now.Window.String(), slot)
+		return 0, q.held("counts every look at a tag, so they are spread over its window"+q.now.length(), slot)
 	}
 	q.next = slot.Add(q.ends.Sub(now) / time.Duration(spendable))
 	return slot.Sub(now), nil
+}
+
+// length is " of 6h0m0s", or nothing where the registry does not say.
+func (q Quota) length() string {
+	if q.Window <= 0 {
+		return ""
+	}
+	return " of " + q.Window.String()
 }
 
 func (q *quota) held(why string, until time.Time) error {
@@ -157,4 +165,20 @@ func parseQuota(header string) (n int, window time.Duration, ok bool) {
 		}
 	}
 	return n, window, true
+}
+
+// parseReset reads when a window ends: in so many seconds or, where that would
+// be beyond every window, at that Unix time (GitLab's way).
+func parseReset(header string, now time.Time) (time.Time, bool) {
+	reset, err := strconv.ParseInt(strings.TrimSpace(header), 10, 64)
+	if err != nil || reset < 0 {
+		return time.Time{}, false
+	}
+	if reset <= int64(longestQuota/time.Second) {
+		return now.Add(time.Duration(reset) * time.Second), true
+	}
+	if latest := now.Add(longestQuota); reset > latest.Unix() {
+		return latest, true
+	}
+	return time.Unix(reset, 0), true
 }

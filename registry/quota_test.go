@@ -173,3 +173,41 @@ func TestQuotaThroughTheClient(t *testing.T) {
 	}
 	must(c.Resolve(t.Context(), ref))(t) // HEAD is still free
 }
+
+func TestParseReset(t *testing.T) {
+	t.Parallel()
+	now := newHandTime().Now()
+	for header, want := range map[string]time.Duration{
+		"0": 0, "60": time.Minute, " 60 ": time.Minute, "2678400": longestQuota,
+		fmt.Sprint(now.Unix() + 60): time.Minute, fmt.Sprint(now.Unix() - 60): -time.Minute,
+		"9223372036854775807": longestQuota,
+	} {
+		if got, ok := parseReset(header, now); !ok || got.Sub(now).Round(time.Second) != want {
+			t.Errorf("parseReset(%q) = %s, %t, want %s from now", header, got.Sub(now), ok, want)
+		}
+	}
+	for _, header := range []string{"", "-1", "soon", "99999999999999999999"} {
+		if got, ok := parseReset(header, now); ok {
+			t.Errorf("parseReset(%q) = %s", header, got)
+		}
+	}
+}
+
+// GitLab names the end of a window and not its length.
+func TestQuotaWithoutAWindow(t *testing.T) {
+	t.Parallel()
+	now := newHandTime().Now()
+	q := quota{falls: chargedAfter}
+	h := http.Header{}
+	h.Set("ratelimit-limit", "2000")
+	h.Set("ratelimit-remaining", "0")
+	h.Set("ratelimit-reset", fmt.Sprint(now.Unix()+60))
+	q.read(h, headOfTag, now)
+	_, err := q.admit(headOfTag, now)
+	if err == nil || err.Error() != "has no requests left for us in its window" {
+		t.Errorf("%v", err)
+	}
+	if pause, err := q.admit(headOfTag, now.Add(61*time.Second)); pause != 0 || err != nil {
+		t.Errorf("in the next window: %s, %v", pause, err)
+	}
+}

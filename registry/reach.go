@@ -3,11 +3,8 @@ package registry
 import (
 	"context"
 	"fmt"
-	"net/http"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/prewarm/prewarm/internal/problem"
 )
@@ -58,27 +55,21 @@ func (s *session) reach(ctx context.Context) error {
 		if s.auth.RegistryToken != "" || !s.loggedIn.Load() {
 			return nil // a token of ours needs no other; without one there is nothing to refuse
 		}
-		_, err = transport.Exchange(ctx, s.logins.target, authn.FromConfig(s.auth), s.logins.wire, nil, challenge)
-		return err
+		err = s.login.plainToken(challenge)(ctx)
+	} else {
+		err = s.knock(ctx)
 	}
-	return s.knock(ctx)
+	if err == nil {
+		s.logins.accept(s.auth)
+	}
+	return err
 }
 
 // knock asks for the registry's root with a password.
 func (s *session) knock(ctx context.Context) error {
-	root := s.endpoint.scheme() + "://" + s.endpoint.host + "/v2/"
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, root, http.NoBody)
-	if err != nil {
-		return err
-	}
 	header, err := s.login.header(ctx, "")
 	if err != nil {
 		return err
 	}
-	resp, err := s.logins.send(req, header)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = resp.Body.Close() }() // it was only read
-	return transport.CheckError(resp, http.StatusOK)
+	return s.logins.root(header)(ctx)
 }

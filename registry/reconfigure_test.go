@@ -1,11 +1,14 @@
 package registry
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-containerregistry/pkg/authn"
 
 	"github.com/prewarm/prewarm/internal/problem"
 )
@@ -77,5 +80,66 @@ func TestReconfigureDropsNoCallUnderWay(t *testing.T) {
 	close(release)
 	if got := <-results; got.err != nil || got.pin.Digest() != want {
 		t.Errorf("the call under way: %s, %v", got.pin, got.err)
+	}
+}
+
+// A registry that asked for fewer requests has not changed its mind because a
+// password has; one that could not be reached may be by another certificate.
+func TestReconfigureKeepsThePace(t *testing.T) {
+	t.Parallel()
+	base := Access{Name: "r.example.com", Username: testUser, Password: testPassword, Rate: 3}
+	with := func(change func(*Access)) Access {
+		a := base
+		change(&a)
+		return a
+	}
+	for _, tc := range []struct {
+		name string
+		code problem.Code
+		next Access
+		kept bool // it is still left alone
+	}{
+		{"password, limited", problem.RegistryLimited, with(func(a *Access) { a.Password = "the next" }), true},
+		{"password, down", problem.RegistryUnavailable, with(func(a *Access) { a.Password = "the next" }), true},
+		{"certificates, limited", problem.RegistryLimited, with(func(a *Access) { a.CAFile = "ca.pem" }), true},
+		{"certificates, down", problem.RegistryUnavailable, with(func(a *Access) { a.CAFile = "ca.pem" }), false},
+		{"plain HTTP", problem.RegistryLimited, with(func(a *Access) { a.PlainHTTP = true }), false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := testClient(t, base)
+				repo := mustRef(t, "r.example.com/etl/node:latest").Repository()
+				before := must(c.session(repo))(t).endpoint
+				p := problem.New(tc.code, "asks for fewer requests", "")
+				p.RetryAfter = time.Hour
+				before.breaker.failed(&trail{}, p, p.Message, time.Now())
+				tc.next.Rate = 7
+				c.Reconfigure(Options{Access: []Access{tc.next}, UserAgent: "prewarm-test", Timeout: 5 * time.Second, Rate: unlimited})
+				after := must(c.session(repo))(t).endpoint
+				if after == before {
+					t.Fatal("the endpoint is the old one: the test proves nothing")
+				}
+				if err := after.breaker.admit(&trail{}, time.Now()); (err != nil) != tc.kept {
+					t.Errorf("admit = %v, want it left alone %t", err, tc.kept)
+				}
+				if got := after.limiter.own.Limit(); got != 7 {
+					t.Errorf("%g requests a second, want 7", float64(got))
+				}
+			})
+		})
+	}
+}
+
+func TestEmptyGroupsAreForgotten(t *testing.T) {
+	t.Parallel()
+	f := bareTokenFake()
+	c := f.bareClient(t, Access{})
+	l := c.registries[f.host()]
+	for i := range 10 {
+		l.join(authn.AuthConfig{Username: fmt.Sprint(i)}, "repository:a:pull", false).leave("repository:a:pull")
+	}
+	if len(l.groups) > 1 {
+		t.Errorf("%d groups, want the last at most", len(l.groups))
 	}
 }

@@ -41,7 +41,8 @@ type session struct {
 	wire   http.RoundTripper // what the puller sends by
 	login  *login
 	auth   authn.AuthConfig
-	opened time.Time
+	answer *key      // that auth was in, or was found in again
+	opened time.Time // when auth was read
 	// refused tells that the repository was refused when last asked for: it
 	// shares no token, so that it can't spoil it.
 	refused bool
@@ -57,19 +58,16 @@ func (s *session) scope() string {
 }
 
 // lookup finds the credentials that hold now.
-func (s *session) lookup(ctx context.Context) (authn.AuthConfig, error) {
-	var resource authn.Resource = s.target
-	if s.repo.path == "" {
-		resource = s.logins.target
-	}
-	return s.client.lookup(ctx, s.logins.access, s.repo, resource, s.endpoint.timeout)
+func (s *session) lookup(ctx context.Context, w wish) (*key, error) {
+	w.limit = s.endpoint.timeout
+	return s.client.lookup(ctx, s.logins.access, s.logins.target, w)
 }
 
 // call runs op and explains its failure, and tells the registry's breaker how
 // it went.
 func (s *session) call(ctx context.Context, what string, op func(context.Context, *session) error) error {
 	ctx, t := withTrail(ctx)
-	breaker := &s.endpoint.breaker
+	breaker := s.endpoint.breaker
 	defer breaker.leave(t)
 	err := breaker.admit(t, s.endpoint.now())
 	if err == nil {
@@ -88,7 +86,7 @@ func (s *session) call(ctx context.Context, what string, op func(context.Context
 // learn tells the breaker how a call went. What we held back ourselves and what
 // the caller gave up says nothing about the registry.
 func (f failure) learn(raw, explained error) {
-	now, breaker := f.session.endpoint.now(), &f.session.endpoint.breaker
+	now, breaker := f.session.endpoint.now(), f.session.endpoint.breaker
 	var held *errHeld
 	var p *problem.Error
 	switch {
@@ -114,6 +112,7 @@ func (s *session) do(ctx context.Context, op func(context.Context, *session) err
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	began := s.endpoint.now()
 	reread, wasRefused := false, false
 	for {
 		err := s.open(ctx)
@@ -127,13 +126,17 @@ func (s *session) do(ctx context.Context, op func(context.Context, *session) err
 		case err == nil:
 			s.refused = false
 			return nil
-		case !isDenied(err) || ctx.Err() != nil:
+		case ctx.Err() != nil:
 			return err
-		case s.login != nil && s.login.isGroup():
+		case s.login != nil && s.login.isGroup() && trailOf(ctx).groupRefused(err):
 			wasRefused = s.goAlone()
-		case reread || !s.hasNewCredentials(ctx):
-			s.goAlone()
-			s.logins.doubt()
+		case !isDenied(err) && !isRefused(err):
+			return err
+		case reread || !s.hasNewCredentials(ctx, began):
+			if !isRefused(err) {
+				s.goAlone()
+				s.logins.doubt()
+			}
 			return err
 		default:
 			reread = true
@@ -156,13 +159,19 @@ func (s *session) goAlone() bool {
 }
 
 // hasNewCredentials reads the credentials anew after a refusal: somebody may
-// have logged in meanwhile, or a helper's have expired.
-func (s *session) hasNewCredentials(ctx context.Context) bool {
+// have logged in meanwhile, or a helper's have expired. What another call has
+// read since this one began will do.
+func (s *session) hasNewCredentials(ctx context.Context, began time.Time) bool {
 	if s.logins.access.Username != "" {
 		return false
 	}
-	auth, err := s.lookup(ctx)
-	if err != nil || auth == s.auth {
+	sinceThen := s.endpoint.now().Sub(began) + 1
+	found, err := s.lookup(ctx, wish{youngerThan: sinceThen, not: s.answer})
+	if err != nil {
+		return false
+	}
+	s.answer = found
+	if found.auth == s.auth {
 		return false
 	}
 	s.opened = time.Time{}
@@ -179,13 +188,14 @@ func (s *session) open(ctx context.Context) error {
 		}
 		return nil
 	}
-	auth, err := s.lookup(ctx)
+	found, err := s.lookup(ctx, wish{youngerThan: sessionAge})
 	if err != nil {
 		return err
 	}
+	auth := found.auth
 	s.loggedIn.Store(auth != (authn.AuthConfig{}))
 	same := s.login != nil && auth == s.auth
-	s.auth, s.opened, s.getOnly = auth, now, false
+	s.auth, s.answer, s.opened, s.getOnly = auth, found, found.at, false
 	if same && !s.login.private && !s.login.isDissolved() {
 		return nil
 	}
@@ -234,14 +244,14 @@ func (s *session) resolve(ctx context.Context, tag string) (Digest, error) {
 			return "", err
 		}
 	}
-	headSaysNothing := trailOf(ctx).status == http.StatusOK
+	headIsNoUse := !s.getOnly && trailOf(ctx).status != http.StatusNotFound
 	raw, err := s.get(ctx, ref)
 	if err != nil {
 		return "", err
 	}
 	// GET counts as a pull where pulls are counted: only a registry that can't
 	// do HEAD is asked so from now on, not one where a tag has just appeared.
-	s.getOnly = s.getOnly || headSaysNothing
+	s.getOnly = s.getOnly || headIsNoUse
 	return raw.digest, nil
 }
 
@@ -260,6 +270,23 @@ func (t *trail) headFailed(err error) bool {
 		return true
 	}
 	return false
+}
+
+// groupRefused tells whether err, of a request with or for a group's token, may
+// concern the group and not the repository. Token servers that want one scope,
+// or shorter addresses, say so by whichever 4xx; registries that find the token
+// too long say so by 400 or 431.
+func (t *trail) groupRefused(err error) bool {
+	switch status := statusOf(err); status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusBadRequest, http.StatusRequestHeaderFieldsTooLarge:
+		return true
+	case http.StatusRequestTimeout, http.StatusTooManyRequests:
+		return false
+	case 0:
+		return errors.Is(err, errDissolved)
+	default:
+		return !t.manifest && status/100 == 4
+	}
 }
 
 // isDenied tells whether the registry, or its token server, refused a login.

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"strings"
@@ -15,16 +16,19 @@ import (
 
 // certified is the wire to a registry whose certificates are in files. They are
 // read when the first request comes, and again when they have changed: whoever
-// renews them restarts nothing.
+// renews them restarts nothing. A certificate and its key are seldom replaced
+// in one instant: until the new ones fit, requests go on with the old.
 type certified struct {
 	host   string
 	access Access
 	make   func() *http.Transport
+	logger *slog.Logger
 
 	mu      sync.Mutex
 	read    map[string]os.FileInfo // the files as they were
 	own     *http.Transport        // nil: not read yet
 	foreign *http.Transport        // without the client certificate
+	told    bool                   // that the new files are of no use yet
 }
 
 var _ http.RoundTripper = (*certified)(nil)
@@ -63,21 +67,38 @@ func (c *certified) wires() (own, foreign *http.Transport, err error) {
 	if c.own != nil && !changed {
 		return c.own, c.foreign, nil
 	}
+	own, foreign, err = c.load()
+	switch {
+	case err != nil && c.own == nil:
+		return nil, nil, err
+	case err != nil:
+		if !c.told {
+			c.told = true
+			c.logger.Warn("a registry's certificate files have changed and are of no use yet; the old ones stay in use",
+				"registry", c.access.Name, "reason", err)
+		}
+		return c.own, c.foreign, nil
+	case c.own != nil: // requests under way end on the old ones
+		c.own.CloseIdleConnections()
+		c.foreign.CloseIdleConnections()
+	}
+	c.own, c.foreign, c.read, c.told = own, foreign, files, false
+	return own, foreign, nil
+}
+
+// load makes transports of the files.
+func (c *certified) load() (own, foreign *http.Transport, err error) {
 	roots, err := c.roots()
 	if err != nil {
 		return nil, nil, err
 	}
-	own, foreign = c.make(), c.make()
-	own.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
-	foreign.TLSClientConfig = own.TLSClientConfig.Clone()
-	if own.TLSClientConfig.Certificates, err = c.certificates(); err != nil {
+	pair, err := c.certificates()
+	if err != nil {
 		return nil, nil, err
 	}
-	if c.own != nil { // requests under way end on the old ones
-		c.own.CloseIdleConnections()
-		c.foreign.CloseIdleConnections()
-	}
-	c.own, c.foreign, c.read = own, foreign, files
+	own, foreign = c.make(), c.make()
+	own.TLSClientConfig = &tls.Config{RootCAs: roots, Certificates: pair, MinVersion: tls.VersionTLS12}
+	foreign.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	return own, foreign, nil
 }
 

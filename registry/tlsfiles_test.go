@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -8,11 +9,13 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"log/slog"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -174,5 +177,47 @@ func TestClientCertificateDoesNotFollowARedirect(t *testing.T) {
 	must(c.Resolve(t.Context(), mustRef(t, host+"/etl/node:latest")))(t)
 	if len(store.auth) != 1 || store.auth[0] != "" || shown != 0 {
 		t.Errorf("the other host got %q and %d certificates, want one request without any", store.auth, shown)
+	}
+}
+
+// A renewal writes the certificate first and its key a moment later, both in
+// place: in between, calls go on with the old pair, and that is told once.
+func TestHalfRenewedClientCertificate(t *testing.T) {
+	t.Parallel()
+	a := newAuthority(t)
+	dir := t.TempDir()
+	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	certPEM, keyPEM := a.issue(t, "first")
+	write(t, cert, certPEM)
+	write(t, key, keyPEM)
+	var log bytes.Buffer
+	c := &certified{
+		host: "r.example.com", access: Access{Name: "r.example.com", CertFile: cert, KeyFile: key},
+		make: func() *http.Transport { return &http.Transport{} }, logger: slog.New(slog.NewTextHandler(&log, nil)),
+	}
+	shown := func() string {
+		t.Helper()
+		own, _, err := c.wires()
+		must(0, err)(t)
+		return must(x509.ParseCertificate(own.TLSClientConfig.Certificates[0].Certificate[0]))(t).Subject.CommonName
+	}
+	for _, name := range []string{"second", "third"} {
+		before := shown()
+		certPEM, keyPEM = a.issue(t, name)
+		for _, step := range []struct {
+			path    string
+			content []byte
+			want    string
+		}{{cert, certPEM[:100], before}, {cert, certPEM, before}, {key, keyPEM[:50], before}, {key, keyPEM, name}} {
+			must(0, os.WriteFile(step.path, step.content, 0o600))(t)
+			for range 2 {
+				if got := shown(); got != step.want {
+					t.Errorf("the certificate %q is shown, want %q", got, step.want)
+				}
+			}
+		}
+	}
+	if n := strings.Count(log.String(), "registry=r.example.com"); n != 2 || !strings.Contains(log.String(), cert) {
+		t.Errorf("told %d times, want once for each renewal:\n%s", n, log.String())
 	}
 }

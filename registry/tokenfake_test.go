@@ -26,8 +26,11 @@ type tokenFake struct {
 	strict    bool // it gives no token at all where one scope is denied
 	firstOnly bool // it looks at the first scope only
 	prefix    string
+	several   int  // it answers so where a token is asked for several scopes
 	open      bool // no login
 	down      bool // its token server, that is
+	password  string
+	fault     http.HandlerFunc // answers for its manifests, which it denies nobody; nil: no fault
 	count     map[string]int
 	largest   int // most scopes in a token
 }
@@ -38,14 +41,30 @@ type issued struct {
 }
 
 func newTokenFake(t testing.TB) *tokenFake {
-	f := &tokenFake{
-		clock: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), life: 5 * time.Minute,
-		tokens: map[string]issued{}, moved: map[string]string{}, count: map[string]int{},
-		denied: func(string) bool { return false },
-	}
+	f := bareTokenFake()
 	f.Server = httptest.NewServer(f)
 	t.Cleanup(f.Close)
 	return f
+}
+
+// bareTokenFake is one that no network leads to: it answers as a RoundTripper,
+// by the time of its test.
+func bareTokenFake() *tokenFake {
+	return &tokenFake{
+		Server: &httptest.Server{URL: "https://r.example.com"},
+		clock:  time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), life: 5 * time.Minute, password: testPassword,
+		tokens: map[string]issued{}, moved: map[string]string{}, count: map[string]int{},
+		denied: func(string) bool { return false },
+	}
+}
+
+func (f *tokenFake) RoundTrip(r *http.Request) (*http.Response, error) {
+	f.set(func(f *tokenFake) { f.clock = time.Now() })
+	w := httptest.NewRecorder()
+	f.ServeHTTP(w, r)
+	resp := w.Result()
+	resp.Request = r
+	return resp, nil
 }
 
 func (f *tokenFake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -65,6 +84,10 @@ func (f *tokenFake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		repo, reference, _ := strings.Cut(strings.TrimPrefix(path, "/v2/"), "/manifests/")
 		if !f.open && !f.allowed(r, repo) {
 			f.challenge(w, f.scopeOf(repo))
+			return
+		}
+		if f.fault != nil {
+			f.fault(w, r)
 			return
 		}
 		f.serveManifest(w, repo, reference)
@@ -92,8 +115,16 @@ func (f *tokenFake) serveToken(w http.ResponseWriter, r *http.Request) {
 	deny := func(scope string) bool {
 		return f.denied(strings.TrimSuffix(strings.TrimPrefix(scope, "repository:"+f.prefix), ":pull"))
 	}
-	if _, password, _ := r.BasicAuth(); password != testPassword || f.strict && slices.ContainsFunc(scopes, deny) {
+	_, password, _ := r.BasicAuth()
+	switch {
+	case password != f.password:
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	case f.strict && slices.ContainsFunc(scopes, deny):
 		w.WriteHeader(http.StatusForbidden)
+		return
+	case f.several != 0 && len(scopes) > 1:
+		w.WriteHeader(f.several)
 		return
 	}
 	f.largest = max(f.largest, len(scopes))
@@ -146,12 +177,27 @@ func (f *tokenFake) counted() (kinds map[string]int, sum int) {
 	return kinds, sum
 }
 
-func (f *tokenFake) host() string { return f.Listener.Addr().String() }
+func (f *tokenFake) host() string { return f.URL[strings.LastIndex(f.URL, "/")+1:] }
 
 func (f *tokenFake) client(t testing.TB) *Client {
 	c := testClient(t, Access{Name: f.host(), PlainHTTP: true, Username: testUser, Password: testPassword})
 	c.now = f.now
 	return c
+}
+
+// bareClient makes a client of a bareTokenFake, with a pace of its own.
+func (f *tokenFake) bareClient(t testing.TB, access Access) *Client {
+	t.Helper()
+	access.Name = f.host()
+	c := testClient(t, access)
+	f.reroute(t, c)
+	return c
+}
+
+// reroute leads the requests of a client that is new, or as good as, to f.
+func (f *tokenFake) reroute(t testing.TB, c *Client) {
+	t.Helper()
+	must(c.session(f.refs(t, 1, 1)[0].Repository()))(t).endpoint.inner = f
 }
 
 func (f *tokenFake) refs(t testing.TB, repos, tags int) []Ref {
@@ -162,6 +208,25 @@ func (f *tokenFake) refs(t testing.TB, repos, tags int) []Ref {
 		}
 	}
 	return refs
+}
+
+// allAtOnce resolves refs, and gives the failures.
+func allAtOnce(t testing.TB, c *Client, refs []Ref) []error {
+	t.Helper()
+	var mu sync.Mutex
+	var failed []error
+	var calls sync.WaitGroup
+	for _, ref := range refs {
+		calls.Go(func() {
+			if _, err := c.Resolve(t.Context(), ref); err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				failed = append(failed, err)
+			}
+		})
+	}
+	calls.Wait()
+	return failed
 }
 
 // round resolves refs with 16 workers, as a watch does, and gives what each

@@ -35,6 +35,10 @@ type trail struct {
 	// limited is the longest that any answer of the call asked to wait, by 429;
 	// below zero, by none. It outlives the request.
 	limited time.Duration
+	// at is when the request was sent, after all waits.
+	at    time.Time
+	begun bool // the call has had its first turn: the next go ahead of the line
+	paid  bool // the next request has had its turn
 }
 
 type trailKey struct{}
@@ -52,7 +56,7 @@ func trailOf(ctx context.Context) *trail {
 	return &trail{}
 }
 
-func (t *trail) sent(req *http.Request) {
+func (t *trail) sent(req *http.Request, now time.Time) {
 	redirected := t.manifest && req.Response != nil
 	if t.instant {
 		t.limited = -1 // it was waited for
@@ -63,6 +67,8 @@ func (t *trail) sent(req *http.Request) {
 		manifest: redirected || asksForContent(req.URL.Path),
 		secrets:  appendSecrets(t.secrets, req),
 		limited:  t.limited,
+		at:       now,
+		begun:    t.begun,
 	}
 }
 

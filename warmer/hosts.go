@@ -79,20 +79,32 @@ func (w *Warmer) startHost(h *host) {
 	w.started.Go(func() { w.listen(h.life, h) })
 }
 
+// againAfter is how long after a host went away it is probed again; then after
+// twice as long, up to the usual interval: most are back in a moment.
+const againAfter = time.Second
+
 // watchHost probes one host until ctx ends.
 func (w *Warmer) watchHost(ctx context.Context, h *host) {
-	tick := time.NewTicker(w.opts.ProbeEvery)
-	defer tick.Stop()
+	var absent time.Duration
 	for all := true; ; {
-		w.probe(ctx, h, all)
+		wait := w.opts.ProbeEvery
+		if w.probe(ctx, h, all) {
+			absent = 0
+		} else {
+			absent = min(max(2*absent, againAfter), wait)
+			wait = absent
+		}
+		next := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
+			next.Stop()
 			return
-		case <-tick.C:
+		case <-next.C:
 			all = false
 		case <-h.look:
 			all = true
 		}
+		next.Stop()
 	}
 }
 

@@ -15,7 +15,8 @@ import (
 // probe looks at one host: who answers, and what it holds. Where the engine
 // tells of removals by itself, the images are looked at less often. Only the
 // first question has to be answered in time: a host may hold hundreds of images.
-func (w *Warmer) probe(ctx context.Context, h *host, all bool) {
+// It tells whether the host is reachable.
+func (w *Warmer) probe(ctx context.Context, h *host, all bool) (reachable bool) {
 	short, cancel := context.WithTimeout(ctx, w.opts.ProbeTimeout)
 	engine, err := h.Host.Probe(short)
 	cancel()
@@ -23,7 +24,7 @@ func (w *Warmer) probe(ctx context.Context, h *host, all bool) {
 		err = w.inspect(ctx, h, all)
 	}
 	if ctx.Err() != nil {
-		return // we are stopping, the host is not to blame
+		return true // we are stopping, the host is not to blame
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -39,6 +40,7 @@ func (w *Warmer) probe(ctx context.Context, h *host, all bool) {
 		w.unsettle(h.Name, registry.Pin{})
 		w.Kick()
 	}
+	return err == nil
 }
 
 // sparse is how many looks at the images of a host pass before those are looked

@@ -72,7 +72,7 @@ func (a *App) build(ctx context.Context) error {
 	}
 	a.onStop(func() error { return ignoreClosed(a.listener.Close()) })
 
-	a.registries = registry.New(registryOptions(c, a.opts.Version))
+	a.registries = registry.New(a.registryOptions(c))
 	a.onStop(func() error { a.registries.Close(); return nil })
 	a.engines = newEngines(state.Instance(), a.registries, a.mirror, log)
 	a.onStop(func() error { a.engines.close(); return nil })

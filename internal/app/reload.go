@@ -67,7 +67,7 @@ func (a *App) renew() bool {
 		return false
 	}
 	a.config.Store(next)
-	a.registries.Reconfigure(registryOptions(next, a.opts.Version))
+	a.registries.Reconfigure(a.registryOptions(next))
 	a.warmer.Reconfigure(setup(next, a.engines))
 	a.runner.Reconfigure(runnerHosts(next, a.engines))
 	for _, change := range changes {

@@ -11,6 +11,14 @@ import (
 	"github.com/prewarm/prewarm/warmer"
 )
 
+// registryOptions are those of a program that serves: what no caller is told
+// goes to its log.
+func (a *App) registryOptions(c *config.Config) registry.Options {
+	o := registryOptions(c, a.opts.Version)
+	o.Logger = a.opts.Logger
+	return o
+}
+
 func registryOptions(c *config.Config, version string) registry.Options {
 	o := registry.Options{UserAgent: "prewarm/" + version, Rate: c.Limits.Rate}
 	for _, r := range c.Registries {

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +44,10 @@ func TestThreeWaysToReachAnEngine(t *testing.T) {
 		if err := far.SSH.Start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
+		await(t, "all hosts are reachable", func() bool {
+			hosts, err := b.client().Hosts(t.Context())
+			return err == nil && !slices.ContainsFunc(hosts.Hosts, func(h api.Host) bool { return h.Contact != "reachable" })
+		})
 		b.eachRuns(f.Hosts...)
 	})
 	t.Run("a client certificate that is renewed late", func(t *testing.T) {
