@@ -23,6 +23,9 @@ func (s fleetStatus) notes() (notes []string) {
 	for _, p := range s.Pauses {
 		notes = append(notes, pauseText(p))
 	}
+	if c := s.Configuration; c.RefusedAt != nil {
+		notes = append(notes, fmt.Sprintf("a changed configuration was refused at %s, and the one before stays in force: %s", stamp(c.RefusedAt), plain(c.Error)))
+	}
 	return notes
 }
 

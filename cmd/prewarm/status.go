@@ -21,6 +21,8 @@ type fleetStatus struct {
 	Hosts  []api.Host  `json:"hosts"`
 	Images []api.Image `json:"images"`
 	Pauses []api.Pause `json:"pauses"`
+
+	Configuration api.Configuration `json:"configuration"`
 }
 
 func (c *cli) newStatus() *cobra.Command {
@@ -29,7 +31,8 @@ func (c *cli) newStatus() *cobra.Command {
 		Short: "Show which host holds what: hosts × images",
 		Long: "Shows the hosts, and for every tracked tag the digest that runs get now (current), those on their\n" +
 			"way and those that are held, with their state on each host and how long a pull may still take.\n" +
-			"Below stands why something is not warm or not live, and what is paused.",
+			"Below stands why something is not warm or not live, what is paused, and whether a changed\n" +
+			"configuration was refused.",
 		Example: "  prewarm status\n" +
 			"  prewarm status -o json | jq '.images[].tracks[].current.digest'",
 		Args: noArgs,
@@ -46,7 +49,11 @@ func (c *cli) newStatus() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s := fleetStatus{Hosts: hosts.Hosts, Images: images.Images, Pauses: pauses.Pauses}
+			configuration, err := c.client().Configuration(cmd.Context())
+			if err != nil {
+				return err
+			}
+			s := fleetStatus{Hosts: hosts.Hosts, Images: images.Images, Pauses: pauses.Pauses, Configuration: configuration}
 			if c.json() {
 				return printJSON(cmd.OutOrStdout(), s)
 			}

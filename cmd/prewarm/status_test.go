@@ -162,3 +162,17 @@ func TestPercent(t *testing.T) {
 		}
 	}
 }
+
+// What the files say and what is in force can differ: status says so.
+func TestStatusTellsOfARefusedConfiguration(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.Local)
+	s := fleetStatus{Configuration: api.Configuration{RefusedAt: &at, Error: "the configuration has 1 mistake:\n  prewarm.yaml:3: hosts[0].nme: unknown key"}}
+	want := "a changed configuration was refused at 2026-11-22 12:00:00, and the one before stays in force: the configuration has 1 mistake:   prewarm.yaml:3: hosts[0].nme: unknown key"
+	if notes := s.notes(); len(notes) != 1 || notes[0] != want {
+		t.Errorf("got %q", notes)
+	}
+	if notes := (fleetStatus{}).notes(); len(notes) != 0 {
+		t.Errorf("got %q", notes)
+	}
+}

@@ -40,6 +40,7 @@ type App struct {
 	listener   net.Listener
 	config     atomic.Pointer[config.Config] // in force
 	reload     chan struct{}                 // holds one token: "read the configuration again"
+	reloads    *reloads
 	registries *registry.Client
 	engines    *engines
 	warmer     *warmer.Warmer
@@ -50,7 +51,7 @@ type App struct {
 // New opens the state and takes the address, so that what can be refused is
 // refused here. After an error nothing is left open.
 func New(ctx context.Context, o Options) (*App, error) {
-	a := &App{opts: o, reload: make(chan struct{}, 1)}
+	a := &App{opts: o, reload: make(chan struct{}, 1), reloads: newReloads()}
 	a.config.Store(o.Config)
 	if err := a.build(ctx); err != nil {
 		return nil, errors.Join(err, a.close())
@@ -86,7 +87,7 @@ func (a *App) build(ctx context.Context) error {
 		Hosts: runnerHosts(c, a.engines), Images: a.warmer, Store: state, LogDir: filepath.Join(c.State.Path, "logs"), Logger: log,
 	})
 	a.server = server.New(server.Options{
-		Images: a.warmer, Runs: a.runner, Registry: a.registries, Version: a.opts.Version, Logger: log,
+		Images: a.warmer, Runs: a.runner, Registry: a.registries, Reloads: a.reloads.status, Version: a.opts.Version, Logger: log,
 	})
 	if err := a.warmer.Load(ctx); err != nil {
 		return err

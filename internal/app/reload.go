@@ -49,12 +49,14 @@ func (a *App) renew() bool {
 	}
 	next, err := a.opts.Watcher.Load()
 	if err != nil {
+		a.reloads.refused(err)
 		log.Error("changed configuration refused; the one before stays in force", "error", err)
 		return false
 	}
 	now := a.config.Load()
 	changes := config.Diff(now, next)
 	if len(changes) == 0 {
+		a.reloads.took(false)
 		log.Info("configuration read again; nothing changed")
 		return false
 	}
@@ -63,6 +65,7 @@ func (a *App) renew() bool {
 	}
 	// The engines can be refused, so they come first.
 	if err := a.engines.use(next.Hosts); err != nil {
+		a.reloads.refused(err)
 		log.Error("changed configuration refused; the one before stays in force", "error", err)
 		return false
 	}
@@ -70,6 +73,7 @@ func (a *App) renew() bool {
 	a.registries.Reconfigure(a.registryOptions(next))
 	a.warmer.Reconfigure(setup(next, a.engines))
 	a.runner.Reconfigure(runnerHosts(next, a.engines))
+	a.reloads.took(true)
 	for _, change := range changes {
 		log.Info("configuration changed", "what", change)
 	}

@@ -104,6 +104,10 @@ func TestAChangedFileTakesEffectByItself(t *testing.T) {
 
 	r.write(registries + "hosts: nonsense\n")
 	await(t, "the nonsense was refused", func() bool { return strings.Contains(r.log.String(), "refused") })
+	told, err := r.client.Configuration(t.Context())
+	if err != nil || told.Reloads != 2 || told.Refused != 1 || told.RefusedAt == nil || !strings.Contains(told.Error, "hosts") {
+		t.Errorf("%+v %v", told, err)
+	}
 	if r.images() != "other" {
 		t.Errorf("a refused configuration took effect: %s", r.images())
 	}

@@ -56,6 +56,7 @@ func (s *Server) runRoutes() {
 	handle(s, cancel, s.cancelRun, problem.RunNotFound)
 	s.logRoute()
 	s.eventRoute()
+	s.configurationRoute()
 }
 
 func op(method, path, id, summary string) huma.Operation {

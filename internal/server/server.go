@@ -68,8 +68,10 @@ type Options struct {
 	Images   Images
 	Runs     Runs
 	Registry Registry
-	Version  string
-	Logger   *slog.Logger
+	// Reloads tells of the configuration; nil where it can't change.
+	Reloads func() Reloads
+	Version string
+	Logger  *slog.Logger
 }
 
 // Server answers the API.
@@ -82,6 +84,10 @@ type Server struct {
 // New makes a Server. It does not listen yet.
 func New(o Options) *Server {
 	setGlobals()
+	if o.Reloads == nil {
+		began := time.Now()
+		o.Reloads = func() Reloads { return Reloads{Since: began} }
+	}
 	mux := http.NewServeMux()
 	s := &Server{opts: o, api: humago.New(mux, apiConfig())}
 	s.enumerateCodes()
