@@ -101,13 +101,6 @@ func (w *Warmer) eventsAfter(after int64) ([]Event, <-chan struct{}) {
 	return append([]Event(nil), w.events.ring[skip:]...), w.events.news
 }
 
-// LastEvent is the number of the newest event.
-func (w *Warmer) LastEvent() int64 {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.events.seq
-}
-
 func (w *Warmer) tellRollout(r Rollout) {
 	w.tell(Event{Kind: RolloutChanged, Track: r.Track, Digest: r.Pin.Digest(), State: string(r.Phase)})
 }

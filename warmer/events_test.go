@@ -36,7 +36,7 @@ func TestEvents(t *testing.T) {
 		if err != nil || !slices.Equal(told, want) {
 			t.Errorf("got %q %v\nwant %q", told, err, want)
 		}
-		if last > 40 || last != s.w.LastEvent() {
+		if last > 40 {
 			t.Errorf("%d events of a pull that took ten seconds", last)
 		}
 	})
@@ -47,10 +47,14 @@ func TestFollowersGetWhatComes(t *testing.T) {
 	inTime(t, []string{"a"}, func(s *scene) {
 		s.settle(time.Second)
 		ctx, cancel := context.WithCancel(context.Background())
+		var last int64
+		if err := s.w.Events(ctx, 0, false, func(e warmer.Event) error { last = e.Seq; return nil }); err != nil || last == 0 {
+			t.Fatal(last, err)
+		}
 		got := make(chan string, 100)
 		ended := make(chan error, 1)
 		go func() {
-			ended <- s.w.Events(ctx, s.w.LastEvent(), true, func(e warmer.Event) error {
+			ended <- s.w.Events(ctx, last, true, func(e warmer.Event) error {
 				got <- e.State
 				return nil
 			})
@@ -88,8 +92,8 @@ func TestEventsAreBounded(t *testing.T) {
 		if err := s.w.Events(ctx, 3, false, func(e warmer.Event) error { n++; last = e.Seq; return nil }); err != nil {
 			t.Fatal(err)
 		}
-		if n > 4096 || n < 2000 || last != s.w.LastEvent() || last < 10000 {
-			t.Errorf("%d events, the last is %d of %d", n, last, s.w.LastEvent())
+		if n > 4096 || n < 2000 || last < 10000 {
+			t.Errorf("%d events, the last is %d", n, last)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package warmer
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -129,11 +130,11 @@ type Pull struct {
 	Pin  registry.Pin
 }
 
-// Publish lets a tag mean a current pin on a host.
+// Publish lets a track's tag mean its current pin on a host.
 type Publish struct {
-	Host string
-	Pin  registry.Pin
-	Tag  string
+	Host  string
+	Track TrackID
+	Pin   registry.Pin
 }
 
 // Verify asks for a rollout's verification.
@@ -191,18 +192,8 @@ func merged(a, b []Rollout) []Rollout {
 		return a
 	}
 	all := slices.Concat(a, b)
-	slices.SortStableFunc(all, func(x, y Rollout) int { return compareIDs(x.ID, y.ID) })
+	slices.SortStableFunc(all, func(x, y Rollout) int { return cmp.Compare(x.ID, y.ID) })
 	return all
-}
-
-func compareIDs(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // publish moves the track's tag on the hosts that hold its current digest.
@@ -215,7 +206,7 @@ func publish(t TrackState, current *Rollout, o Observed) []Action {
 		h := o.Hosts[name]
 		c := h.Copies[current.Pin]
 		if h.Contact == Reachable && unpublished(c, t.Track) && !c.Busy && !o.Now.Before(c.NextPublish) {
-			actions = append(actions, Publish{Host: name, Pin: current.Pin, Tag: t.Track.ID.Tag})
+			actions = append(actions, Publish{Host: name, Track: t.Track.ID, Pin: current.Pin})
 		}
 	}
 	return actions

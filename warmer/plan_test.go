@@ -89,7 +89,7 @@ func told(actions []Action) string {
 		case Retire:
 			all = append(all, "retire "+a.Track.String())
 		case Publish:
-			all = append(all, fmt.Sprintf("publish %s %s as %s", a.Host, strings.TrimLeft(a.Pin.Digest().Hex(), "0"), a.Tag))
+			all = append(all, fmt.Sprintf("publish %s %s as %s", a.Host, strings.TrimLeft(a.Pin.Digest().Hex(), "0"), a.Track.Tag))
 		}
 	}
 	return strings.Join(all, "; ")

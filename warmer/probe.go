@@ -157,8 +157,8 @@ type lookAt struct {
 }
 
 // toInspect lists the pins that matter on a host: those that it is to hold and,
-// now and then or where all are asked for, other superseded ones. It forgets the copies
-// that no rollout in memory tells of.
+// now and then or where all are asked for, other superseded ones. It forgets the
+// copies that no rollout in memory tells of.
 func (w *Warmer) toInspect(h *host, all bool) []lookAt {
 	w.mu.Lock()
 	defer w.mu.Unlock()

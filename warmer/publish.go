@@ -2,6 +2,7 @@ package warmer
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/prewarm/prewarm/registry"
@@ -15,26 +16,28 @@ func (w *Warmer) startPublish(p Publish) {
 	if h == nil || h.life == nil {
 		return
 	}
-	if !w.isCurrent(p.Pin) {
+	t := w.trackOf(p.Track)
+	if t == nil || t.current() == nil || t.current().Pin != p.Pin {
 		return // its promotion could not be written down
 	}
+	tag := p.Track.Tag
 	c := h.copyOf(p.Pin)
 	c.begin()
 	w.started.Go(func() {
 		ctx, cancel := context.WithTimeout(h.life, w.opts.ProbeTimeout)
 		defer cancel()
-		err := h.Host.Publish(ctx, p.Pin, p.Tag)
+		err := h.Host.Publish(ctx, p.Pin, tag)
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		if err != nil {
 			c.version++
 			c.Busy, c.NextPublish = false, time.Now().Add(publishAgain)
-			w.log.Warn("tag not moved on the host", "host", h.Name, "pin", p.Pin, "tag", p.Tag, "next_try", c.NextPublish, "error", err)
+			w.log.Warn("tag not moved on the host", "host", h.Name, "pin", p.Pin, "tag", tag, "next_try", c.NextPublish, "error", err)
 			w.stir(h, p.Pin)
 			return
 		}
-		h.published(p.Pin, p.Tag)
-		w.log.Info("tag moved on the host", "host", h.Name, "pin", p.Pin, "tag", p.Tag)
+		h.published(p.Pin, tag)
+		w.log.Info("tag moved on the host", "host", h.Name, "pin", p.Pin, "tag", tag)
 		w.stir(h, p.Pin)
 	})
 }
@@ -42,35 +45,14 @@ func (w *Warmer) startPublish(p Publish) {
 // publishAgain is how long after a tag could not be moved it is tried again.
 const publishAgain = time.Minute
 
-// isCurrent tells whether a pin is the current one of a track. The caller holds
-// mu.
-func (w *Warmer) isCurrent(pin registry.Pin) bool {
-	for t := range w.tracks() {
-		if r := t.current(); r != nil && r.Pin == pin {
-			return true
-		}
-	}
-	return false
-}
-
 // published notes that a tag means a pin now, and no other of its repository.
 func (h *host) published(pin registry.Pin, tag string) {
 	for other, c := range h.copies {
 		if other.Repository() != pin.Repository() {
 			continue
 		}
-		c.Tags = without(c.Tags, tag)
+		c.Tags = slices.DeleteFunc(slices.Clone(c.Tags), func(t string) bool { return t == tag })
 	}
 	c := h.copyOf(pin)
 	*c = copyState{CopyView: CopyView{State: Warm, Kept: c.Kept, Tags: append(c.Tags, tag)}, Copy: c.Copy, version: c.version + 1}
-}
-
-func without(tags []string, tag string) []string {
-	var kept []string
-	for _, t := range tags {
-		if t != tag {
-			kept = append(kept, t)
-		}
-	}
-	return kept
 }

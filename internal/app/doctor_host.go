@@ -134,13 +134,8 @@ func refsOf(c *config.Config, h config.Host) []hostRef {
 			continue
 		}
 		all = appendRef(all, i.Repository, i.Track.Tag, false)
-		for _, r := range c.Registries {
-			if r.Name != i.Repository.Host() || r.Mirror == "" {
-				continue
-			}
-			if at, err := registry.ParseRepository(r.Mirror + "/" + i.Repository.Path()); err == nil {
-				all = appendRef(all, at, i.Track.Tag, true)
-			}
+		if at, ok := mirrorOf(c, i.Repository); ok {
+			all = appendRef(all, at, i.Track.Tag, true)
 		}
 	}
 	return all

@@ -83,7 +83,11 @@ func runnerHosts(c *config.Config, engines *engines) []runner.HostOptions {
 // mirror tells where hosts pull a repository from, by the configuration in
 // force.
 func (a *App) mirror(repo registry.Repository) (registry.Repository, bool) {
-	for _, r := range a.config.Load().Registries {
+	return mirrorOf(a.config.Load(), repo)
+}
+
+func mirrorOf(c *config.Config, repo registry.Repository) (registry.Repository, bool) {
+	for _, r := range c.Registries {
 		if r.Name != repo.Host() || r.Mirror == "" {
 			continue
 		}
