@@ -22,6 +22,7 @@ type Config struct {
 	Hosts     []Host
 	HostsFile string // absolute; empty when none is named
 	Images    []Image
+	Runner    Runner
 
 	origin origin
 }
@@ -43,13 +44,34 @@ func defaults() map[string]any {
 		"hosts":          []any{},
 		"hosts_file":     "",
 		"images":         []any{},
+
+		"runner::grace":           "",
+		"runner::queue":           0,
+		"runner::unclaimed":       "",
+		"runner::keep":            "",
+		"runner::max_result":      "",
+		"runner::logs::cap":       "",
+		"runner::logs::keep":      "",
+		"runner::logs::total":     "",
+		"runner::forward":         []any{},
+		"runner::secret_key_file": "",
+
+		"runner::policy::privileged":      false,
+		"runner::policy::host_namespaces": false,
+		"runner::policy::bind_mounts":     []any{},
+		"runner::policy::networks":        []any{},
+		"runner::policy::cap_add":         []any{},
+		"runner::policy::devices":         []any{},
+		"runner::policy::security_opt":    []any{},
+		"runner::policy::sysctls":         []any{},
+		"runner::policy::secret_files":    []any{},
 	}
 }
 
 // Default is the configuration of an installation that says nothing: it listens
 // and keeps state, and has neither hosts nor images.
 func Default() *Config {
-	return &Config{Server: Server{Listen: defaultListen}, State: State{Path: defaultState}}
+	return &Config{Server: Server{Listen: defaultListen}, State: State{Path: defaultState}, Runner: defaultRunner()}
 }
 
 // Load reads the configuration file at path and lays over it what environ, a
@@ -107,10 +129,11 @@ func (r *reader) build(doc document) (config *Config, err error) {
 		State:      r.state(doc.State),
 		Registries: r.registries(doc.Registries),
 		Limits:     r.fleetLimits(doc.Limits),
+		Runner:     r.runner(doc.Runner),
 	}
 	if config.Hosts, config.HostsFile, err = r.fleet(doc); err != nil {
 		return nil, err
 	}
-	config.Images = r.images(doc.Images, config.Hosts)
+	config.Images = r.images(doc.Images, config.Hosts, config.Runner.Policy)
 	return config, nil
 }

@@ -102,7 +102,7 @@ func TestLoadFull(t *testing.T) {
 			{Name: "ghcr.io", CAFile: certs + "/ca.pem", CertFile: certs + "/client.pem", KeyFile: certs + "/client.key", Seed: true},
 		},
 		Hosts: []Host{
-			{Name: "etl-1", Endpoint: "unix:///var/run/docker.sock", Labels: map[string]string{"pool": "etl", "rack": "1.10"}, Limits: Limits{Pulls: 3, Runs: 8}},
+			{Name: "etl-1", Endpoint: "unix:///var/run/docker.sock", Labels: map[string]string{"pool": "etl", "rack": "1.10"}, Limits: Limits{Pulls: 3, Runs: 8}, Env: []string{"REGION=eu-1", "GREETING=a=b, c"}, Binds: []string{"/srv/data", "/"}},
 			{Name: "etl-2", Endpoint: "tcp://10.0.0.2:2375", Insecure: true, Labels: map[string]string{"pool": "etl"}, Limits: defaultLimits()},
 			{
 				Name: "web-1", Endpoint: "tcp://[fd00::3]:2376", Labels: map[string]string{"pool": "web"}, Limits: defaultLimits(),
@@ -154,7 +154,24 @@ func TestLoadFull(t *testing.T) {
 			},
 			{
 				Name: "plain", Repository: mustRepository(t, "docker.io/library/node"), Track: Track{Tag: "latest"},
-				Watch: mustSchedule(t, "@every 1m"), Promote: standard, Keep: 2,
+				Watch: mustSchedule(t, "@every 1m"), Promote: standard, Keep: 2, Run: fullRun(),
+			},
+		},
+		Runner: Runner{
+			Grace: 30 * time.Second, Queue: 200, Unclaimed: UnclaimedKeep, Keep: 240 * time.Hour, MaxResult: 256 << 10,
+			Logs: Logs{Cap: 100 * mib, Keep: 48 * time.Hour, Total: 20 * gib},
+			Forward: []Forward{
+				{To: ToStdout},
+				{To: ToFile, Path: filepath.Join(folder, "runs.ndjson")},
+				{To: ToSyslog, Address: "udp://logs:514"},
+				{To: ToSyslog, Address: "unix:///dev/log"},
+				{To: ToSyslog, Address: "tcp://[fd00::7]:601"},
+			},
+			SecretKeyFile: filepath.Join(folder, "secrets/secret.key"), SecretKey: "thirty-two bytes that seal it al",
+			Policy: Policy{
+				Privileged: true, HostNamespaces: true, BindMounts: []string{"/srv/data"}, Networks: []string{"bridge", "none"},
+				CapAdd: []string{"SYS_PTRACE", "ALL"}, Devices: []string{"/dev/dri"}, SecurityOpt: []string{"seccomp=unconfined", "no-new-privileges=false"},
+				Sysctls: []string{"net.core.somaxconn", "kernel.shmmax"}, SecretFiles: []string{"/run/secrets"},
 			},
 		},
 	}
@@ -163,12 +180,37 @@ func TestLoadFull(t *testing.T) {
 	}
 }
 
+// fullRun is what testdata/full.yaml says of the runs of its last image.
+func fullRun() Run {
+	return Run{
+		Env: []string{"NODE_ENV=production", "EMPTY="}, User: "1000:1000", Workdir: "/app", Network: "bridge",
+		DNS: []string{"10.0.0.53", "fd00::35"}, ExtraHosts: []string{"db:10.0.0.5", "v6:fd00::5", "v6b:fd00::6", "self:host-gateway"},
+		Mounts: []Mount{
+			{Kind: BindMount, Source: "/srv/data/in", Target: "/data", ReadOnly: true},
+			{Kind: VolumeMount, Source: "cache", Target: "/cache"},
+			{Kind: BindMount, Source: "/srv/data", Target: "/all", ReadOnly: true},
+			{Kind: VolumeMount, Source: "cache2", Target: "/cache2"},
+			{Kind: VolumeMount, Target: "/anonymous"},
+			{Kind: TmpfsMount, Target: "/scratch", Size: 64 * mib, Mode: 0o1770},
+			{Kind: BindMount, Source: "/srv/data/a,b", Target: "/odd"},
+		},
+		Memory: 2 * gib, MemorySwap: 5 * gib / 2, NanoCPUs: 1_500_000_000, CPUShares: 512, PidsLimit: 4096, ShmSize: 256 * mib,
+		Ulimits: []Ulimit{{"nofile", 1024, 2048}, {"core", 0, 0}, {"memlock", -1, -1}},
+		Init:    true, ReadOnly: true, CapDrop: []string{"NET_RAW", "MKNOD"}, SecurityOpt: []string{"no-new-privileges", "seccomp=unconfined"},
+		Labels:     map[string]string{"team": "etl", "com.example.stage": "1.10"},
+		StopSignal: "SIGINT", StopGrace: time.Minute, Timeout: 2 * time.Hour, Concurrency: 1,
+	}
+}
+
 func TestLoadWithoutAFileIsDefault(t *testing.T) {
 	t.Parallel()
 	if diff := cmp.Diff(Default(), mustLoad(t, ""), comparers()); diff != "" {
 		t.Errorf("Load(\"\") differs from Default() (-want +got):\n%s", diff)
 	}
-	want := &Config{Server: Server{Listen: "127.0.0.1:8470"}, State: State{Path: "/var/lib/prewarm"}}
+	want := &Config{Server: Server{Listen: "127.0.0.1:8470"}, State: State{Path: "/var/lib/prewarm"}, Runner: Runner{
+		Grace: 10 * time.Second, Queue: 1000, Unclaimed: UnclaimedStop, Keep: 720 * time.Hour, MaxResult: 1 << 20,
+		Logs: Logs{Cap: 1 << 30, Keep: 720 * time.Hour},
+	}}
 	if diff := cmp.Diff(want, Default(), comparers()); diff != "" {
 		t.Errorf("Default() (-want +got):\n%s", diff)
 	}

@@ -11,7 +11,11 @@ import (
 // -> 4". Of a secret it tells only that it changed. What is in the files of
 // certificates is not compared.
 func Diff(old, new *Config) []string {
-	return compare("", reflect.ValueOf(old.compared()), reflect.ValueOf(new.compared()))
+	lines := compare("", reflect.ValueOf(old.compared()), reflect.ValueOf(new.compared()))
+	if a, b := old.Runner, new.Runner; a.SecretKeyFile == b.SecretKeyFile && a.SecretKey != b.SecretKey {
+		lines = append(lines, "runner.secret_key_file holds another key")
+	}
+	return lines
 }
 
 // compared is the document with what Redacted leaves out.
@@ -42,6 +46,8 @@ func compare(prefix string, a, b reflect.Value) []string {
 			lines = append(lines, compare(path, x, y)...)
 		case isNamed(f.Type):
 			lines = append(lines, compareEntries(path, byName(x), byName(y))...)
+		case f.Type == reflect.TypeFor[plainList]():
+			lines = append(lines, fmt.Sprintf("%s %s -> %s", path, listText(x), listText(y)))
 		case f.Type.Kind() == reflect.Slice || f.Type == reflect.TypeFor[Secret]():
 			lines = append(lines, path+" changed")
 		default:
@@ -66,6 +72,14 @@ func plainValue(f reflect.StructField, v reflect.Value) string {
 		return selector(labels)
 	}
 	return fmt.Sprint(v.Interface())
+}
+
+func listText(v reflect.Value) string {
+	list, _ := v.Interface().(plainList)
+	if len(list) == 0 {
+		return "none"
+	}
+	return strings.Join(list, ", ")
 }
 
 // entries are the entries of a list, in order and by name.

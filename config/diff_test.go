@@ -52,6 +52,27 @@ func TestDiff(t *testing.T) {
 				"images jobs: promote.when all -> any", "images jobs: retag false -> true", "images jobs: keep 2 -> 0",
 			},
 		},
+		"what runs get": {
+			[]string{
+				"repository: node}\n", "repository: node, run: {env: [A=Zq7Xw9Kp], memory: 2g, init: true, mounts: [a1:/a], labels: {team: etl}, timeout: 2h}}\n",
+				"labels: {pool: etl}", "labels: {pool: etl}, env: [A=Zq7Xw9Kp], binds: [/srv]",
+			},
+			[]string{
+				"hosts etl-1: env changed", "hosts etl-1: binds none -> /srv",
+				"images jobs: run.env changed", "images jobs: run.mounts none -> type=volume,source=a1,target=/a", "images jobs: run.memory none -> 2g",
+				"images jobs: run.init false -> true", "images jobs: run.labels none -> team=etl", "images jobs: run.timeout none -> 2h",
+			},
+		},
+		"the runner": {
+			[]string{
+				"state: {path: /a}",
+				"state: {path: /a}\nrunner: {grace: 20s, queue: 5, logs: {cap: 2g, total: 9g}, forward: [{to: stdout}], policy: {privileged: true, cap_add: [NET_RAW, SYSLOG]}}",
+			},
+			[]string{
+				"runner.grace 10s -> 20s", "runner.queue 1000 -> 5", "runner.logs.cap 1g -> 2g", "runner.logs.total none -> 9g", "runner.forward changed",
+				"runner.policy.privileged false -> true", "runner.policy.cap_add none -> NET_RAW, SYSLOG",
+			},
+		},
 		"what is tracked": {
 			[]string{"track: {tag: '20'}", "track: {select: {newest: 2}}"},
 			[]string{"images old: track.tag 20 -> none", "images old: track.select added"},
@@ -77,8 +98,9 @@ func TestDiffOfFiles(t *testing.T) {
 	was.Registries = append([]Registry{}, c.Registries...)
 	was.Registries[1].Password = "what the file held before"
 	was.HostsFile = ""
+	was.Runner.SecretKey = "the key before"
 	was.Hosts = c.Hosts[:len(c.Hosts)-1]
-	want := []string{"registries docker.io: password changed", "hosts: added spot-1", "hosts_file none -> " + c.HostsFile}
+	want := []string{"registries docker.io: password changed", "hosts: added spot-1", "hosts_file none -> " + c.HostsFile, "runner.secret_key_file holds another key"}
 	if diff := cmp.Diff(want, Diff(&was, c)); diff != "" {
 		t.Errorf("changes (-want +got):\n%s", diff)
 	}

@@ -46,6 +46,7 @@ func writeExample(t *testing.T, text string) string {
 	for name, file := range map[string]string{
 		"certs": "testdata/certs", "hosts.yaml": "testdata/hosts.yaml",
 		"secrets/password": "testdata/secrets/password", "secrets/known_hosts": "testdata/secrets/known_hosts", "secrets/id_ed25519": "testdata/certs/client.key",
+		"secrets/secret.key": "testdata/secrets/secret.key",
 	} {
 		target, err := filepath.Abs(file)
 		if err == nil {

@@ -18,6 +18,7 @@ type document struct {
 	Hosts      []hostDoc     `mapstructure:"hosts" yaml:"hosts,omitempty"`
 	HostsFile  string        `mapstructure:"hosts_file" yaml:"hosts_file,omitempty"`
 	Images     []imageDoc    `mapstructure:"images" yaml:"images,omitempty"`
+	Runner     runnerDoc     `mapstructure:"runner" yaml:"runner"`
 }
 
 type serverDoc struct {
@@ -61,6 +62,8 @@ type hostDoc struct {
 	SSH      *sshDoc           `mapstructure:"ssh" yaml:"ssh,omitempty"`
 	Labels   map[string]string `mapstructure:"labels" yaml:"labels,omitempty"`
 	Limits   limitsDoc         `mapstructure:"limits" yaml:"limits"`
+	Env      []string          `mapstructure:"env" yaml:"env,omitempty,flow"`
+	Binds    plainList         `mapstructure:"binds" yaml:"binds,omitempty,flow"`
 }
 
 type tlsDoc struct {
@@ -93,6 +96,7 @@ type imageDoc struct {
 	Promote    promoteDoc        `mapstructure:"promote" yaml:"promote"`
 	Retag      bool              `mapstructure:"retag" yaml:"retag,omitempty"`
 	Keep       int               `mapstructure:"keep" yaml:"keep"`
+	Run        runDoc            `mapstructure:"run" yaml:"run,omitempty"`
 }
 
 type trackDoc struct {
@@ -128,6 +132,68 @@ type promoteDoc struct {
 	When      string      `mapstructure:"when" yaml:"when"`
 	Straggler string      `mapstructure:"straggler" yaml:"straggler"`
 	Windows   []windowDoc `mapstructure:"windows" yaml:"windows,omitempty"`
+}
+
+type runDoc struct {
+	Env         []string          `mapstructure:"env" yaml:"env,omitempty,flow"`
+	User        string            `mapstructure:"user" yaml:"user,omitempty"`
+	Workdir     string            `mapstructure:"workdir" yaml:"workdir,omitempty"`
+	Network     string            `mapstructure:"network" yaml:"network,omitempty"`
+	DNS         plainList         `mapstructure:"dns" yaml:"dns,omitempty,flow"`
+	ExtraHosts  plainList         `mapstructure:"extra_hosts" yaml:"extra_hosts,omitempty,flow"`
+	Mounts      plainList         `mapstructure:"mounts" yaml:"mounts,omitempty"`
+	Memory      string            `mapstructure:"memory" yaml:"memory,omitempty"`
+	MemorySwap  string            `mapstructure:"memory_swap" yaml:"memory_swap,omitempty"`
+	CPUs        string            `mapstructure:"cpus" yaml:"cpus,omitempty"`
+	CPUShares   int               `mapstructure:"cpu_shares" yaml:"cpu_shares,omitempty"`
+	PidsLimit   int               `mapstructure:"pids_limit" yaml:"pids_limit,omitempty"`
+	ShmSize     string            `mapstructure:"shm_size" yaml:"shm_size,omitempty"`
+	Ulimits     plainList         `mapstructure:"ulimits" yaml:"ulimits,omitempty,flow"`
+	Init        bool              `mapstructure:"init" yaml:"init,omitempty"`
+	ReadOnly    bool              `mapstructure:"read_only" yaml:"read_only,omitempty"`
+	CapDrop     plainList         `mapstructure:"cap_drop" yaml:"cap_drop,omitempty,flow"`
+	SecurityOpt plainList         `mapstructure:"security_opt" yaml:"security_opt,omitempty,flow"`
+	Labels      map[string]string `mapstructure:"labels" yaml:"labels,omitempty"`
+	StopSignal  string            `mapstructure:"stop_signal" yaml:"stop_signal,omitempty"`
+	StopGrace   string            `mapstructure:"stop_grace" yaml:"stop_grace,omitempty"`
+	Timeout     string            `mapstructure:"timeout" yaml:"timeout,omitempty"`
+	Concurrency int               `mapstructure:"concurrency" yaml:"concurrency,omitempty"`
+}
+
+type runnerDoc struct {
+	Grace         string       `mapstructure:"grace" yaml:"grace"`
+	Queue         int          `mapstructure:"queue" yaml:"queue"`
+	Unclaimed     string       `mapstructure:"unclaimed" yaml:"unclaimed"`
+	Keep          string       `mapstructure:"keep" yaml:"keep"`
+	MaxResult     string       `mapstructure:"max_result" yaml:"max_result"`
+	Logs          logsDoc      `mapstructure:"logs" yaml:"logs"`
+	Forward       []forwardDoc `mapstructure:"forward" yaml:"forward,omitempty"`
+	SecretKeyFile string       `mapstructure:"secret_key_file" yaml:"secret_key_file,omitempty"`
+	Policy        policyDoc    `mapstructure:"policy" yaml:"policy,omitempty"`
+}
+
+type logsDoc struct {
+	Cap   string `mapstructure:"cap" yaml:"cap"`
+	Keep  string `mapstructure:"keep" yaml:"keep"`
+	Total string `mapstructure:"total" yaml:"total,omitempty"`
+}
+
+type forwardDoc struct {
+	To      string `mapstructure:"to" yaml:"to"`
+	Path    string `mapstructure:"path" yaml:"path,omitempty"`
+	Address string `mapstructure:"address" yaml:"address,omitempty"`
+}
+
+type policyDoc struct {
+	Privileged     bool      `mapstructure:"privileged" yaml:"privileged,omitempty"`
+	HostNamespaces bool      `mapstructure:"host_namespaces" yaml:"host_namespaces,omitempty"`
+	BindMounts     plainList `mapstructure:"bind_mounts" yaml:"bind_mounts,omitempty,flow"`
+	Networks       plainList `mapstructure:"networks" yaml:"networks,omitempty,flow"`
+	CapAdd         plainList `mapstructure:"cap_add" yaml:"cap_add,omitempty,flow"`
+	Devices        plainList `mapstructure:"devices" yaml:"devices,omitempty,flow"`
+	SecurityOpt    plainList `mapstructure:"security_opt" yaml:"security_opt,omitempty,flow"`
+	Sysctls        plainList `mapstructure:"sysctls" yaml:"sysctls,omitempty,flow"`
+	SecretFiles    plainList `mapstructure:"secret_files" yaml:"secret_files,omitempty,flow"`
 }
 
 // field is a key of a mapping.

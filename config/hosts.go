@@ -20,6 +20,9 @@ type Host struct {
 	SSH      *HostSSH // of ssh; else nil
 	Labels   map[string]string
 	Limits   Limits
+	Env      []string // NAME=value, of every container there
+	// Binds are folders, absolute, that this host has and others may lack.
+	Binds []string
 }
 
 // Limits bound what happens on a host at the same time; each is at least 1.
@@ -46,6 +49,8 @@ func (r *reader) hosts(docs []hostDoc, seen known) []Host {
 			Insecure: doc.Insecure,
 			Labels:   maps.Clone(doc.Labels),
 			Limits:   r.limits(entry+".limits", doc.Limits),
+			Env:      r.variables(entry+".env", doc.Env),
+			Binds:    r.folders(entry+".binds", doc.Binds),
 		}
 		scheme, _, _ := strings.Cut(host.Endpoint, "://") // empty where it was refused
 		host.TLS = r.hostTLS(entry, scheme, doc)

@@ -38,6 +38,7 @@ type Image struct {
 	Promote  Promote
 	Retag    bool // move repository:tag on the hosts at promotion
 	Keep     int  // superseded digests that stay warm for rollback
+	Run      Run  // what its runs get where a submit says nothing
 }
 
 // Selects tells whether the image is meant for a host.
@@ -50,7 +51,7 @@ func (i Image) Selects(h Host) bool {
 	return true
 }
 
-func (r *reader) images(docs []imageDoc, hosts []Host) []Image {
+func (r *reader) images(docs []imageDoc, hosts []Host, policy Policy) []Image {
 	var list []Image
 	seen, tracked := make(names), make(names)
 	for i, doc := range docs {
@@ -68,11 +69,13 @@ func (r *reader) images(docs []imageDoc, hosts []Host) []Image {
 			Promote:    r.promote(entry+".promote", doc.Promote),
 			Retag:      r.retag(entry, doc.Retag),
 			Keep:       r.keep(entry+".keep", doc.Keep),
+			Run:        r.run(entry+".run", doc.Run),
 		}
 		image.Watch = r.watch(entry, doc.Watch)
 		r.checkTracked(tracked, entry, image)
 		r.checkRetag(list, entry, image)
 		r.checkSelector(entry+".hosts", image, hosts)
+		r.checkAllowed(entry+".run", image.Run, policy)
 		list = append(list, image)
 	}
 	return list

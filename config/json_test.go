@@ -16,7 +16,7 @@ func TestMarshalJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, secret := range []string{"s3cr3t", "from-a-file"} {
+	for _, secret := range []string{"s3cr3t", "from-a-file", "thirty-two", "dGhpcnR5LXR3"} {
 		if strings.Contains(string(got), secret) {
 			t.Errorf("it tells %q:\n%s", secret, got)
 		}

@@ -6,7 +6,7 @@ type key struct {
 	required bool
 	standard any      // the default, where it is a plain value
 	oneOf    []string // the only values
-	pattern  string   // of the text; what Go and ECMAScript read alike
+	pattern  string   // of the text, or of each in a list; what Go and ECMAScript read alike
 	least    int      // of a number, or of a length
 	bare     bool     // text that may look like a number
 }
@@ -20,12 +20,18 @@ type rule struct {
 
 // Patterns of values.
 const (
-	namePattern     = `^[a-z0-9][a-z0-9.-]{0,62}$`
-	ratePattern     = `^[0-9]*\.?[0-9]+\.?/[smh]$`
-	durationPattern = `^\+?(0|([0-9]*\.?[0-9]+\.?(ns|us|µs|ms|s|m|h))+)$`
-	hostPattern     = `^[^/@ ]+$`
-	mirrorPattern   = `^[^@ :]+(:[0-9]+)?(/[a-z0-9._/-]*)?$`
-	endpointPattern = `^([uU][nN][iI][xX]:///|[tT][cC][pP]://|[sS][sS][hH]://[^@/]+@)[^?#]+$`
+	swapPattern       = `^(-1|([0-9]+\.?[0-9]*|\.[0-9]+) ?([bB]|[kKmMgGtT]([iI]?[bB])?)?)$`
+	namePattern       = `^[a-z0-9][a-z0-9.-]{0,62}$`
+	ratePattern       = `^[0-9]*\.?[0-9]+\.?/[smh]$`
+	durationPattern   = `^\+?(0|([0-9]*\.?[0-9]+\.?(ns|us|µs|ms|s|m|h))+)$`
+	hostPattern       = `^[^/@ ]+$`
+	mirrorPattern     = `^[^@ :]+(:[0-9]+)?(/[a-z0-9._/-]*)?$`
+	fullPathPattern   = `^/`
+	variablePattern   = `^[^= \t\n]+=`
+	capabilityPattern = `^([cC][aA][pP]_)?[A-Za-z_]+$`
+	securityPattern   = `^(no-new-privileges|apparmor=|label=|seccomp=)`
+	syslogPattern     = `^([uU][nN][iI][xX]:///|([tT][cC][pP]|[uU][dD][pP])://[^/@]+:[0-9]+$)`
+	endpointPattern   = `^([uU][nN][iI][xX]:///|[tT][cC][pP]://|[sS][sS][hH]://[^@/]+@)[^?#]+$`
 )
 
 // keys are the keys of each struct of the document, by its name.
@@ -37,6 +43,7 @@ var keys = map[string]key{
 	"document.hosts":      {about: "The Docker Engines."},
 	"document.hosts_file": {about: "A file with more hosts, read again when it changes."},
 	"document.images":     {about: "What is kept warm, and where."},
+	"document.runner":     {about: "What holds for all runs."},
 
 	"server.listen": {about: "Loopback address and port of the API.", standard: defaultListen, pattern: `:[0-9]+$`},
 	"state.path":    {about: "The folder of what must not be forgotten.", standard: defaultState, pattern: `^[^~]`, bare: true},
@@ -64,6 +71,8 @@ var keys = map[string]key{
 	"host.ssh":      {about: "The login of an ssh endpoint."},
 	"host.labels":   {about: "For the selectors of images."},
 	"host.limits":   {about: "Limits of this host."},
+	"host.env":      {about: "Variables (NAME=value) of every container there, below those of images and submits.", pattern: variablePattern},
+	"host.binds":    {about: "Folders that this host has and others may lack: what mounts below them is placed on hosts that declare them.", pattern: fullPathPattern},
 
 	"tls.ca":          {about: "A PEM file of the root certificates that the engine's must come from. Without it, the system's.", pattern: `^[^~]`},
 	"tls.cert":        {about: "A PEM file with the client certificate. Goes with key.", pattern: `^[^~]`},
@@ -87,6 +96,7 @@ var keys = map[string]key{
 	"image.promote":    {about: "When what is warm goes live."},
 	"image.retag":      {about: "Move repository:tag on the hosts at promotion.", standard: false},
 	"image.keep":       {about: "Earlier digests that stay warm for rollback.", standard: defaultKeep},
+	"image.run":        {about: "What its runs get where a submit says nothing."},
 
 	"track.tag":    {about: "The tag to follow.", standard: defaultTag, pattern: `^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`, bare: true},
 	"track.digest": {about: "Content that is kept warm, whatever tags do.", pattern: `^sha256:[0-9a-f]{64}$`},
@@ -112,6 +122,58 @@ var keys = map[string]key{
 	"promote.when":      {about: "How many of the hosts must be warm: all, any or a share.", standard: "all", pattern: `^(all|any|0*([1-9][0-9]?|100)%)$`},
 	"promote.straggler": {about: "How long a host that fails is waited for.", standard: "15m", pattern: durationPattern, bare: true},
 	"promote.windows":   {about: "When promotions may happen. Without any, always."},
+
+	"run.env":          {about: "Variables, NAME=value. Those of a submit go before them, name by name. No place for secrets.", pattern: variablePattern},
+	"run.user":         {about: "Name or uid, with :group or :gid.", pattern: userRule.String(), bare: true},
+	"run.workdir":      {about: "An absolute path in the container.", pattern: fullPathPattern},
+	"run.network":      {about: "bridge, none, or a network's name on the hosts.", pattern: networkName.String(), bare: true},
+	"run.dns":          {about: "Addresses of name servers."},
+	"run.extra_hosts":  {about: "More names with their addresses, as in db:10.0.0.5.", pattern: `^[A-Za-z0-9._-]+[:=].`},
+	"run.mounts":       {about: "As docker run takes them: type=bind,source=/srv/data,target=/data,readonly or /srv/data:/data:ro."},
+	"run.memory":       {about: "Limit of memory, as in 2g. It counts against the host's.", pattern: sizePattern, bare: true},
+	"run.memory_swap":  {about: "Limit of memory and swap together, as in 3g; -1 for unlimited swap.", pattern: swapPattern, bare: true},
+	"run.cpus":         {about: "Limit of CPUs, as in 1.5. It counts against the host's.", pattern: cpusRule.String(), bare: true},
+	"run.cpu_shares":   {about: "A weight among containers; 1024 is usual.", least: 1},
+	"run.pids_limit":   {about: "Processes and threads at the same time.", least: 1},
+	"run.shm_size":     {about: "Size of /dev/shm, as in 256m.", pattern: sizePattern, bare: true},
+	"run.ulimits":      {about: "Limits of processes, as in nofile=1024:2048.", pattern: `^[a-z]+=-?[0-9]+(:-?[0-9]+)?$`},
+	"run.init":         {about: "The engine's own init is process 1.", standard: false},
+	"run.read_only":    {about: "The container's root file system can't be written.", standard: false},
+	"run.cap_drop":     {about: "Capabilities that are taken away, as in NET_RAW, or ALL.", pattern: capabilityPattern},
+	"run.security_opt": {about: "As for docker run: no-new-privileges, seccomp=…, apparmor=…, label=….", pattern: securityPattern},
+	"run.labels":       {about: "Labels of the containers."},
+	"run.stop_signal":  {about: "What asks the program to end, as in SIGINT.", bare: true},
+	"run.stop_grace":   {about: "Time between the stop signal and the kill. Without it, runner.grace.", pattern: durationPattern},
+	"run.timeout":      {about: "How long a run may take, queueing included, as in 2h. Without it, as long as it likes.", pattern: durationPattern},
+	"run.concurrency":  {about: "Runs of the image at the same time. Without it there is no limit.", least: 1},
+
+	"runner.grace":           {about: "Time between the stop signal and the kill.", standard: "10s", pattern: durationPattern},
+	"runner.queue":           {about: "Runs that may wait.", standard: 1000, least: 1},
+	"runner.unclaimed":       {about: "What is done about containers of this installation that no run claims.", standard: "stop", oneOf: []string{"stop", "keep"}},
+	"runner.keep":            {about: "How long ended runs are remembered.", standard: "720h", pattern: durationPattern},
+	"runner.max_result":      {about: "The largest result file, 16m at most.", standard: "1m", pattern: sizePattern, bare: true},
+	"runner.logs":            {about: "What is kept of logs."},
+	"runner.forward":         {about: "Where lines of runs go as they come, each as one JSON object."},
+	"runner.secret_key_file": {about: "A file with the key that seals secret values: 32 bytes in base64. Without it, submits may name secrets in files only.", pattern: `^[^~]`},
+	"runner.policy":          {about: "What submits may ask for. Without it, none of what it names."},
+
+	"logs.cap":   {about: "The log of one run.", standard: "1g", pattern: sizePattern, bare: true},
+	"logs.keep":  {about: "How long the log of an ended run is kept. Without it, as long as runner.keep.", pattern: durationPattern},
+	"logs.total": {about: "The logs of all ended runs together; 0 for no bound.", pattern: sizePattern, bare: true},
+
+	"forward.to":      {about: "The kind of place.", required: true, oneOf: []string{string(ToFile), string(ToStdout), string(ToSyslog)}},
+	"forward.path":    {about: "The file that lines are appended to.", pattern: `^[^~]`},
+	"forward.address": {about: "A syslog: unix:///dev/log, udp://127.0.0.1:514 or tcp://logs.internal:601.", pattern: syslogPattern},
+
+	"policy.privileged":      {about: "Privileged containers: root on the host.", standard: false},
+	"policy.host_namespaces": {about: "The host's network, pid and ipc, and those of other containers.", standard: false},
+	"policy.bind_mounts":     {about: "Folders of the hosts below which may be mounted.", pattern: fullPathPattern},
+	"policy.networks":        {about: "Networks that may be joined. Without any, all but the host's.", pattern: networkName.String()},
+	"policy.cap_add":         {about: "Capabilities that may be added, as in SYS_PTRACE, or ALL.", pattern: capabilityPattern},
+	"policy.devices":         {about: "Devices of the hosts, as in /dev/dri.", pattern: `^/[^:]*$`},
+	"policy.security_opt":    {about: "Security options beside no-new-privileges, as in seccomp=unconfined.", pattern: securityPattern},
+	"policy.sysctls":         {about: "Names of sysctls, as in net.core.somaxconn.", pattern: sysctlName.String()},
+	"policy.secret_files":    {about: "Folders of the server below which secret variables may read.", pattern: fullPathPattern},
 }
 
 // rules are by struct, too.
@@ -123,8 +185,10 @@ var rules = map[string]rule{
 		},
 		apart: []string{"password", "password_file"},
 	},
-	"host":   {apart: []string{"tls", "ssh"}},
-	"tls":    {together: map[string][]string{"cert": {"key"}, "key": {"cert"}}},
-	"track":  {most: 1},
-	"verify": {together: map[string][]string{"timeout": {"command"}}},
+	"host":    {apart: []string{"tls", "ssh"}},
+	"tls":     {together: map[string][]string{"cert": {"key"}, "key": {"cert"}}},
+	"track":   {most: 1},
+	"verify":  {together: map[string][]string{"timeout": {"command"}}},
+	"run":     {together: map[string][]string{"memory_swap": {"memory"}}},
+	"forward": {apart: []string{"path", "address"}},
 }

@@ -15,7 +15,7 @@ func TestRedacted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, secret := range []string{"s3cr3t", "from-a-file"} {
+	for _, secret := range []string{"s3cr3t", "from-a-file", "thirty-two", "dGhpcnR5LXR3"} {
 		if strings.Contains(string(got), secret) {
 			t.Errorf("it tells %q:\n%s", secret, got)
 		}
@@ -41,7 +41,21 @@ func TestRedactedDefault(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "server:\n  listen: 127.0.0.1:8470\nstate:\n  path: /var/lib/prewarm\n"; string(got) != want {
+	want := `server:
+  listen: 127.0.0.1:8470
+state:
+  path: /var/lib/prewarm
+runner:
+  grace: 10s
+  queue: 1000
+  unclaimed: stop
+  keep: 720h
+  max_result: 1m
+  logs:
+    cap: 1g
+    keep: 720h
+`
+	if string(got) != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
 }

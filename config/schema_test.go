@@ -99,6 +99,9 @@ func TestSchemaTakesExamples(t *testing.T) {
 var unseen = regexp.MustCompile(`^(file-(merge-key|two-documents)` +
 	`|(host|image|registry)-name-taken|host-endpoint-(taken|ssh-same|ssh-p.*|tcp-.*)|host-(ssh|tls)-not-.*|host-tls-(and-insecure|ca-missing|key-other)` +
 	`|host-ssh-k.*|hosts-file-.*` +
+	`|host-(binds-(spelling|twice)|env-twice)` +
+	`|run-(cpus-(nano|zero)|cap-drop|dns|label-ours|memory-(exponent|large|small|swap-small)|mount-.*|network-(host|policy)|security-opt-p.*|shm|stop-.*|ulimit-.*)` +
+	`|runner-(grace|log-.*|max-result|secret-key-.*)|policy-(cap-.*|networks-host|sysctl-host)|forward-(address-missing|path-.*|twice)` +
 	`|image-(no-hosts|same-tag|selector-none|watch-.*|retag-.*|straggler)|image-repository-(invalid|tag|upper-case)` +
 	`|image-select-(include|extract|range.*)|image-window-(days|dates|zone)|image-promote-window|image-verify-(relative|template.*|timeout)` +
 	`|limits-rate-(much|zero)|registry-(ca|key-no|key-other|cert-no|mirror-name|mirror-itself|colon-forgotten).*|registry-name-(invalid|no-host)` +

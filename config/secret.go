@@ -1,6 +1,8 @@
 package config
 
 import (
+	"bytes"
+	"encoding/base64"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -53,4 +55,28 @@ func (r *reader) secretFile(field, written string) (path string, secret Secret) 
 		r.add(field, written, "the file is empty", "write the secret into it")
 	}
 	return path, Secret(text)
+}
+
+// secretKeySize is the length of the key that seals secret values, in bytes.
+const secretKeySize = 32
+
+// secretKey reads the key in a file, of which no message tells anything.
+func (r *reader) secretKey(field, written string) (path string, key Secret) {
+	if !r.has(field) || r.spoiled[field] {
+		return "", ""
+	}
+	path, ok := r.path(field, written)
+	if !ok {
+		return "", ""
+	}
+	const mend = "make one with: head -c 32 /dev/urandom | base64 > secret.key, and let Prewarm's user alone read it"
+	b, ok := r.file(field, written, path, maxSecretFile, mend)
+	if !ok {
+		return "", ""
+	}
+	b, err := base64.StdEncoding.Strict().DecodeString(string(bytes.TrimSpace(b)))
+	if err != nil || len(b) != secretKeySize {
+		r.add(field, written, "it does not hold 32 bytes in base64", mend)
+	}
+	return path, Secret(b)
 }

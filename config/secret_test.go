@@ -110,3 +110,40 @@ func TestNoMessageTellsThePassword(t *testing.T) {
 		t.Errorf("only %d slips were tried", refusals)
 	}
 }
+
+func TestSecretKey(t *testing.T) {
+	t.Parallel()
+	const key = "aHVudGVyMmh1bnRlcjJodW50ZXIyaHVudGVyMmh1bnQ="
+	path := write(t, "runner: {secret_key_file: secret.key}")
+	file := filepath.Join(filepath.Dir(path), "secret.key")
+	for text, want := range map[string]string{
+		key:                                "hunter2hunter2hunter2hunter2hunt",
+		key + "\n":                         "hunter2hunter2hunter2hunter2hunt",
+		" " + key + "\r\n":                 "hunter2hunter2hunter2hunter2hunt",
+		"":                                 "",
+		"hunter2":                          "",
+		key[:40]:                           "",
+		key + key:                          "",
+		key[:43]:                           "",
+		"hunter2hunter2hunter2hunter2hunt": "",
+		"bHVudGVyMmh1bnRlcjJodW50ZXIyaHVudGVyMmh1bnR=": "", // stray bits at its end
+	} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if want == "" {
+			got := refused(t, path, nil).Error()
+			if !strings.Contains(got, `runner.secret_key_file "secret.key": it does not hold 32 bytes in base64; make one with: head -c 32 /dev/urandom`) || strings.Contains(got, "aHVudGVy") {
+				t.Errorf("a file of %q: %s", text, got)
+			}
+			continue
+		}
+		c := mustLoad(t, path)
+		if got := c.Runner.SecretKey.Reveal(); got != want || c.Runner.SecretKeyFile != file {
+			t.Errorf("a file of %q gives %q, want %q", text, got, want)
+		}
+		if told := fmt.Sprintf("%+v %#v", c, c); strings.Contains(told, "hunter2") {
+			t.Errorf("the key is told: %s", told)
+		}
+	}
+}

@@ -1,0 +1,65 @@
+package config
+
+import (
+	"fmt"
+	"path"
+	"strings"
+)
+
+// plainList is a list of words whose changes are told as they are; what is in
+// other lists may be secret.
+type plainList []string
+
+// within tells whether a path is one of the folders, or below one.
+func within(file string, folders []string) bool {
+	for _, folder := range folders {
+		if file == folder || strings.HasPrefix(file, strings.TrimSuffix(folder, "/")+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// folders checks a list of folders of the hosts or of the server. They are
+// compared with other paths, so each is written in one spelling.
+func (r *reader) folders(field string, written []string) []string {
+	return r.eachOnce(field, written, func(entry, text string) (string, bool) {
+		return text, r.fullPath(entry, text)
+	})
+}
+
+// fullPath tells whether a path is absolute and in its shortest spelling.
+func (r *reader) fullPath(field, text string) bool {
+	switch {
+	case !path.IsAbs(text) || strings.ContainsRune(text, 0):
+		r.add(field, text, "it is not an absolute path", "write it from the root on, as in /srv/data")
+	case path.Clean(text) != text:
+		r.add(field, text, "it is not the shortest spelling of the path", "write "+path.Clean(text))
+	default:
+		return true
+	}
+	return false
+}
+
+// eachOnce passes the entries of a list to check, which gives them in one
+// spelling, and reports what stands twice. It gives what is good.
+func (r *reader) eachOnce(field string, written []string, check func(entry, text string) (string, bool)) []string {
+	var list []string
+	seen := make(map[string]string)
+	for i, text := range written {
+		entry := fmt.Sprintf("%s[%d]", field, i)
+		if r.spoiled[entry] {
+			continue
+		}
+		word, ok := check(entry, text)
+		if first, taken := seen[word]; ok && taken {
+			r.add(entry, text, first+" says the same", "keep one of the two")
+			ok = false
+		}
+		if ok {
+			seen[word] = entry
+			list = append(list, word)
+		}
+	}
+	return list
+}
