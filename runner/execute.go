@@ -2,296 +2,270 @@ package runner
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
-	"sync"
 	"time"
 
+	"github.com/prewarm/prewarm/internal/failpoint"
 	"github.com/prewarm/prewarm/internal/problem"
 )
 
 // execute takes a placed run to its end on h.
 func (r *Runner) execute(ctx context.Context, l *live, h *host) {
-	defer r.free(h)
-	if !r.create(ctx, l, h) || !r.start(ctx, l, h) {
+	r.mu.Lock()
+	run, engine := l.run, h.Engine
+	r.mu.Unlock()
+	defer r.vacate(run, h)
+	id, ok := r.create(ctx, l, engine)
+	if !ok {
 		return
 	}
-	r.attend(ctx, l, h)
-}
-
-// free gives a slot back and looks who waits for it.
-func (r *Runner) free(h *host) {
-	r.mu.Lock()
-	h.inUse--
-	r.mu.Unlock()
-	r.wake()
-}
-
-// wake lets Run look at the queue.
-func (r *Runner) wake() {
-	select {
-	case r.kick <- struct{}{}:
-	default: // a look is owed already
+	switch err := engine.Start(ctx, id); {
+	case err == nil:
+		failpoint.Here("run.started")
+		r.follow(ctx, l, id)
+	case ctx.Err() != nil: // we are stopping; the next life goes on
+	case problem.CodeOf(err) == problem.HostUnreachable:
+		r.resume(ctx, l) // it may have started
+	default:
+		r.removeLater(r.now(l))
+		r.refuse(l, err)
 	}
 }
 
-// create makes the container. A host that lost the image meanwhile is avoided
-// and the run is placed again: nothing was executed yet.
-func (r *Runner) create(ctx context.Context, l *live, h *host) bool {
-	r.mu.Lock()
-	run := l.run
-	r.mu.Unlock()
-	if isClosed(l.canceled) {
-		r.end(l, func(run *Run) { run.State = Canceled })
-		return false
+// create makes the container and writes down that it is there: from then on it
+// may be started. A host that lost the image meanwhile is avoided and the run is
+// placed again: nothing was executed yet.
+func (r *Runner) create(ctx context.Context, l *live, engine Engine) (id string, ok bool) {
+	if isClosed(l.stop) {
+		r.endStopped(l)
+		return "", false
 	}
-	// Before anything exists on the host: after a crash the record must not say
-	// that the run was only queued.
-	if !r.write(run) {
-		return false
-	}
-	id, err := h.Engine.Create(ctx, Container{Name: run.containerName(), Run: run.ID, Pin: run.Pin, Spec: run.Spec})
+	made, err := r.makeContainer(ctx, l, engine)
 	switch {
 	case err == nil:
-		r.mu.Lock()
-		l.run.ContainerID = id
-		r.mu.Unlock()
-		return true
+		return r.created(l, made)
 	case ctx.Err() != nil:
-		return false // we are stopping; the next start cleans up
+		return "", false // we are stopping; the next life finds what was made, never started
 	case problem.CodeOf(err) == problem.ImageLost:
-		r.opts.Images.Recheck(h.Name)
-		if !r.requeue(l, h) {
-			r.end(l, func(run *Run) { run.State = Canceled })
+		r.opts.Images.Recheck(l.run.Host)
+		if !r.requeue(l, "lost the image just now") {
+			r.endStopped(l)
 		}
-		return false
+	case problem.CodeOf(err) == problem.HostUnreachable:
+		// The engine may have made it and its answer was lost. It was not started,
+		// so that the run may go elsewhere; the sweep removes what is found there.
+		if !r.requeue(l, "did not answer just now") {
+			r.endStopped(l)
+		}
 	default:
-		// The engine may have made it and its answer was lost.
-		r.removeLater(h, run.ID, run.containerName())
+		r.removeLater(r.now(l))
 		r.refuse(l, err)
-		return false
+	}
+	return "", false
+}
+
+func (r *Runner) makeContainer(ctx context.Context, l *live, engine Engine) (Created, error) {
+	r.mu.Lock()
+	run := l.run
+	var hostEnv []string
+	if h := r.hostOf(run.Host); h != nil {
+		hostEnv = h.Env
+	}
+	r.mu.Unlock()
+	secret, err := r.secrets(ctx, run)
+	if err != nil {
+		return Created{}, err
+	}
+	r.maskAs(l, values(secret))
+	c := Container{Name: run.containerName(), Run: run.ID, Pin: run.Pin, Spec: run.Spec, Env: mergeEnv(hostEnv, run.Spec.Env, secret)}
+	if c.ScopeVolume, err = r.makeVolume(ctx, run, engine); err != nil {
+		return Created{}, err
+	}
+	failpoint.Here("run.creating")
+	made, err := engine.Create(ctx, c)
+	failpoint.Here("run.created")
+	return made, err
+}
+
+// created writes down which container the run has, before it may be started: a
+// crash between a start and its record would make it look as if nothing ran.
+func (r *Runner) created(l *live, made Created) (id string, ok bool) {
+	ok = r.must(l, func(run *Run) {
+		run.State, run.ContainerID, run.EngineLife, run.EngineVersion = Starting, made.ID, made.Life, made.Version
+	})
+	if !ok {
+		return "", false
+	}
+	failpoint.Here("run.starting")
+	if len(l.run.Spec.SecretEnv) > 0 {
+		r.started.Go(func() { r.erase(l.run.ID) })
+	}
+	if isClosed(l.stop) {
+		r.removeLater(r.now(l))
+		r.endStopped(l)
+		return "", false
+	}
+	return made.ID, true
+}
+
+// secrets gives a run's secret variables as NAME=value: from files of the
+// server, and from the store.
+func (r *Runner) secrets(ctx context.Context, run Run) ([]string, error) {
+	if len(run.Spec.SecretEnv) == 0 {
+		return nil, nil
+	}
+	kept := make(map[string]string)
+	sealed, err := r.opts.Store.Secrets(ctx, run.ID)
+	if err == nil && sealed != nil {
+		var plain []byte
+		if plain, err = r.opts.Sealer.Open(sealed); err == nil {
+			err = json.Unmarshal(plain, &kept)
+		}
+	}
+	if err != nil {
+		return nil, problem.Wrap(problem.StartFailed, err, "open the secret variables of run "+run.ID, "submit it again; if the key of the server was changed, all runs queued before are lost to it")
+	}
+	var env []string
+	for _, e := range run.Spec.SecretEnv {
+		value, ok := kept[e.Name]
+		if e.File != "" {
+			b, err := r.opts.ReadFile(e.File)
+			if err != nil {
+				return nil, problem.Wrap(problem.StartFailed, err, fmt.Sprintf("read the secret variable %s from the server's file %s", e.Name, e.File), "put the file there, readable for the server")
+			}
+			value, ok = strings.TrimRight(string(b), "\r\n"), true
+		}
+		if !ok {
+			return nil, problem.New(problem.StartFailed, fmt.Sprintf("the secret variable %s of run %s is not kept any more", e.Name, run.ID), "submit the run again")
+		}
+		env = append(env, e.Name+"="+value)
+	}
+	return env, nil
+}
+
+func values(env []string) []string {
+	var all []string
+	for _, e := range env {
+		_, value, _ := strings.Cut(e, "=")
+		all = append(all, value)
+	}
+	return all
+}
+
+// maskAs notes what a run's log must not show.
+func (r *Runner) maskAs(l *live, secrets []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !l.run.Terms.Unmasked {
+		l.masked = secrets
 	}
 }
 
-// requeue puts a run back to where it was in the queue, unless it was canceled
-// meanwhile: Cancel looks for queued runs only once.
-func (r *Runner) requeue(l *live, h *host) bool {
+// erase removes a run's secrets from the store: its container has them now.
+func (r *Runner) erase(run string) {
+	for r.life.Err() == nil {
+		err := r.opts.Store.EraseSecrets(r.life, run)
+		if err == nil {
+			return
+		}
+		r.log.Error("the secrets of a run are not erased; trying again", "run", run, "error", err)
+		pause(r.life, time.Second)
+	}
+}
+
+// avoidFor is how long a run is not placed again on a host where that was in
+// vain: less would be a loop without a pause while the host is thought to be
+// well.
+const avoidFor = 5 * time.Second
+
+// requeue puts a run back to where it was in the queue, unless it is to be
+// stopped: a stop looks for queued runs only once.
+func (r *Runner) requeue(l *live, why string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if isClosed(l.canceled) {
+	if isClosed(l.stop) {
 		return false
 	}
-	l.avoid = append(l.avoid, h.Name)
+	if l.avoid == nil {
+		l.avoid = make(map[string]avoided)
+	}
+	l.avoid[l.run.Host] = avoided{why, time.Now().Add(avoidFor)}
 	l.run.State, l.run.Host, l.run.EngineMarker, l.run.Placed = Queued, "", "", time.Time{}
-	i, _ := slices.BinarySearchFunc(r.queue, l, func(a, b *live) int { return strings.Compare(a.run.ID, b.run.ID) })
-	r.queue = slices.Insert(r.queue, i, l)
+	r.enqueue(l)
+	r.wake()
 	return true
 }
 
-// start starts the container, unless the run was canceled before.
-func (r *Runner) start(ctx context.Context, l *live, h *host) bool {
-	r.mu.Lock()
-	run := l.run
-	r.mu.Unlock()
-	if isClosed(l.canceled) {
-		r.removeLater(h, run.ID, run.ContainerID)
-		r.end(l, func(run *Run) { run.State = Canceled })
-		return false
-	}
-	err := h.Engine.Start(ctx, run.ContainerID)
-	switch {
-	case err == nil:
-		r.mu.Lock()
-		l.run.State, l.run.Started = Running, time.Now()
-		r.mu.Unlock()
-		return true
-	case ctx.Err() != nil:
-		return false
-	case problem.CodeOf(err) == problem.HostUnreachable:
-		// It may have started: what can't be known is never guessed.
-		r.stopLater(h, run.ID, run.ContainerID)
-		r.end(l, interrupted(problem.HostUnreachable, err.Error()))
-		return false
-	default:
-		r.removeLater(h, run.ID, run.ContainerID)
-		r.refuse(l, err)
-		return false
-	}
-}
+// startDoubt is how long a container is seen as never started before it is
+// started: a start that an earlier life of ours sent, or whose answer was lost,
+// may still be on its way within the engine.
+const startDoubt = 5 * time.Second
 
-// attend follows a started container to its end and records the outcome.
-func (r *Runner) attend(ctx context.Context, l *live, h *host) {
-	run, id := l.run.ID, l.run.ContainerID // nobody writes them any more
-	stopped := r.stopOnCancel(ctx, l, h, id)
-	follow := r.follow(ctx, l, h, id)
-	exit, err := h.Engine.Wait(ctx, id)
-	stopSent := stopped() // a cancel from now on comes too late
-	if err == nil {
-		// At once: an engine that stopped could be back while we read the log.
-		err = believable(exit, h.Engine.Confirm(ctx))
-	}
-	gaps := follow.finish(ctx) // reads what is left
-	switch {
-	case ctx.Err() != nil:
-		return // we are stopping; the next start says what became of it
-	case err != nil:
-		r.stopLater(h, run, id)
-		r.end(l, interrupted(problem.CodeOf(err), err.Error()))
-	default:
-		r.removeLater(h, run, id)
-		r.end(l, func(run *Run) {
-			outcome(run, exit, stopSent)
-			run.addDetail(gaps)
-		})
-	}
-}
-
-// believable tells why an exit proves nothing, if so. An engine that is being
-// stopped ends its containers and tells of ends that were not theirs: so there
-// is no outcome without a sign of life, nor across a restart.
-func believable(exit Exit, confirmed error) error {
-	const mend = "look at the engine's own log"
-	switch {
-	case confirmed != nil:
-		return problem.Wrap(problem.HostUnreachable, confirmed, "the engine stopped answering as the container ended, so its exit code proves nothing", mend)
-	case exit.Unwitnessed:
-		return problem.New(problem.EngineRestarted, "the engine was out of sight and may have been restarted while the container ran, so its exit code proves nothing", mend)
-	}
-	return nil
-}
-
-// outcome says how a container's exit ends its run.
-func outcome(run *Run, exit Exit, stopSent bool) {
-	run.ExitCode, run.Exited, run.OOMKilled, run.Detail = exit.Code, true, exit.OOMKilled, exit.Detail
-	switch {
-	case stopSent:
-		run.State = Canceled
-	case exit.Code == 0:
-		run.State = Succeeded
-	default:
-		run.State = Failed
-	}
-	if exit.OOMKilled {
-		run.Detail = "killed: out of memory"
-	}
-}
-
-// stopOnCancel sends a stop when the run is canceled. The function that it
-// returns ends the watch and tells whether a stop was sent while the container
-// could still run: one that ended before keeps its own outcome.
-func (r *Runner) stopOnCancel(ctx context.Context, l *live, h *host, id string) (stopped func() bool) {
-	run := l.run.ID
-	ended := make(chan struct{})
-	sent := make(chan bool, 1)
-	r.started.Go(func() {
-		select {
-		case <-ended:
-		case <-ctx.Done():
-		case <-l.canceled:
-		}
-		if isClosed(ended) || ctx.Err() != nil {
-			sent <- false
+// resume goes on with a run whose container is on disk, and of which nobody
+// knows how far it got.
+func (r *Runner) resume(ctx context.Context, l *live) {
+	var since time.Time // it is seen as never started
+	for ctx.Err() == nil {
+		seen, err := r.see(ctx, l)
+		switch {
+		case problem.CodeOf(err) == problem.ContainerLost:
+			r.endGone(l)
+			return
+		case err != nil:
+			if code, lost := r.outOfContact(l, err); lost {
+				r.endLost(l, code)
+				return
+			}
+			pause(ctx, retryLook)
+			continue
+		case seen.Failed != "":
+			r.removeLater(r.now(l))
+			r.refuse(l, problem.New(problem.StartFailed, "start the container of run "+l.run.ID+": "+seen.Failed, "correct what the engine names"))
+			return
+		case !seen.Fresh:
+			r.follow(ctx, l, seen.ID)
+			return
+		case isClosed(l.stop):
+			r.removeLater(r.now(l))
+			r.endStopped(l)
 			return
 		}
-		sent <- true
-		r.mu.Lock()
-		if !l.run.State.Ended() {
-			l.run.State = Canceling
+		if since.IsZero() {
+			since = time.Now()
 		}
-		r.mu.Unlock()
-		if err := h.Engine.Stop(ctx, id, r.opts.Grace); err != nil && ctx.Err() == nil {
-			r.log.Warn("container not stopped; trying on", "run", run, "host", h.Name, "error", err)
-			// Not removed: attend has still to read its exit and its log.
-			r.reap(h, run, id, func(ctx context.Context) error { return h.Engine.Stop(ctx, id, r.opts.Grace) })
+		if time.Since(since) < startDoubt {
+			pause(ctx, retryLook)
+			continue
 		}
-	})
-	return sync.OnceValue(func() bool {
-		close(ended)
-		return <-sent
-	})
+		if r.startAgain(ctx, l, seen) {
+			return
+		}
+	}
 }
 
-func isClosed(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
+// startAgain starts a container that was never started, and goes on with it. It
+// gives false where that is not known.
+func (r *Runner) startAgain(ctx context.Context, l *live, seen Look) (done bool) {
+	engine, err := r.engineOf(l.run.Host)
+	if err != nil || !r.must(l, func(run *Run) { run.EngineLife = seen.Life }) {
 		return false
 	}
+	switch err := engine.Start(ctx, seen.ID); {
+	case err == nil:
+		r.mu.Lock()
+		l.adopted = false
+		r.mu.Unlock()
+		r.follow(ctx, l, seen.ID)
+	case ctx.Err() != nil || problem.CodeOf(err) == problem.HostUnreachable:
+		return false
+	default:
+		r.removeLater(r.now(l))
+		r.refuse(l, err)
+	}
+	return true
 }
 
-// refuse ends a run of which nothing was executed.
-func (r *Runner) refuse(l *live, err error) {
-	p := problem.From(err)
-	detail := p.Error()
-	if p.Mend != "" {
-		detail += " (" + p.Mend + ")"
-	}
-	r.end(l, func(run *Run) { run.State, run.Reason, run.Detail = Refused, p.Code, detail })
-}
-
-func interrupted(code problem.Code, detail string) func(*Run) {
-	return func(run *Run) { run.State, run.Reason, run.Detail = Interrupted, code, detail }
-}
-
-// end records an outcome: the log is on disk first, then the outcome, and only
-// then it is told, to those who wait and by the log's end.
-func (r *Runner) end(l *live, set func(*Run)) {
-	r.mu.Lock()
-	run := l.run
-	r.mu.Unlock()
-	set(&run)
-	run.Ended = time.Now()
-	run.addDetail(l.log.sync())
-	if !r.write(run) {
-		return
-	}
-	r.mu.Lock()
-	l.run = run
-	delete(r.lives, run.ID)
-	r.mu.Unlock()
-	close(l.ended)
-	if err := l.log.close(); err != nil {
-		r.log.Warn("log not closed", "run", run.ID, "error", err)
-	}
-	r.log.Info("run "+string(run.State), "run", run.ID, "image", run.Image, "digest", run.Pin.Digest(), "host", run.Host,
-		"exit_code", run.ExitCode, "reason", run.Reason, "took", run.Ended.Sub(run.Submitted).Round(time.Millisecond))
-}
-
-// write tries until the store has the run as it is now, or until we stop: what
-// was not written down is neither done nor told.
-func (r *Runner) write(run Run) bool {
-	for r.life.Err() == nil {
-		err := r.opts.Store.UpdateRun(r.life, run)
-		if err == nil {
-			return true
-		}
-		r.log.Error("run not written down; trying again in a second", "state", run.State, "run", run.ID, "error", err)
-		pause(r.life, time.Second)
-	}
-	return false
-}
-
-// pause sleeps, or returns early when ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
-	}
-}
-
-// listed writes reasons by host, in a stable order.
-func listed(reasons map[string]string) string {
-	var all []string
-	for _, name := range slices.Sorted(maps.Keys(reasons)) {
-		all = append(all, fmt.Sprintf("%s: %s", name, reasons[name]))
-	}
-	if len(all) == 0 {
-		return "none selected"
-	}
-	return strings.Join(all, "; ")
-}
+// retryLook is the wait before a host is asked again about a container.
+const retryLook = 500 * time.Millisecond

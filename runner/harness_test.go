@@ -1,9 +1,13 @@
 package runner_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"log/slog"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +21,7 @@ import (
 	"github.com/prewarm/prewarm/internal/problem"
 	"github.com/prewarm/prewarm/registry"
 	"github.com/prewarm/prewarm/runner"
+	"github.com/prewarm/prewarm/runner/spool"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -25,45 +30,79 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type images struct {
 	mu        sync.Mutex
 	pin       registry.Pin
+	fresh     registry.Pin
 	warm      []string
+	why       string // a host is not warm; "pulling" when empty
+	markers   map[string]string
+	down      map[string]bool
 	rechecked []string
 	changed   chan struct{}
 }
 
 func (i *images) set(pin registry.Pin, warm ...string) {
+	i.change(func() { i.pin, i.warm = pin, warm })
+}
+
+func (i *images) change(do func()) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.pin, i.warm = pin, warm
+	do()
 	close(i.changed)
 	i.changed = make(chan struct{})
 }
 
-func (i *images) Pin(name string) (string, registry.Pin, error) {
+func (i *images) Resolve(name string) (runner.Target, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	target := runner.Target{Image: "jobs", Track: "jobs", Pin: i.pin}
 	switch {
 	case name != "jobs":
-		return "", registry.Pin{}, problem.New(problem.ImageNotManaged, "no image "+name, "")
+		return runner.Target{}, problem.New(problem.ImageNotManaged, "no image "+name, "")
 	case i.pin.IsZero():
-		return "jobs", i.pin, problem.New(problem.NoCurrent, "jobs has no current digest", "")
-	default:
-		return "jobs", i.pin, nil
+		return target, problem.New(problem.NoCurrent, "jobs has no current digest", "")
 	}
+	return target, nil
 }
 
-func (i *images) WarmHosts(string, registry.Pin) ([]string, map[string]string) {
+func (i *images) Fresh(_ context.Context, name string) (runner.Target, error) {
+	target, err := i.Resolve(name)
+	if err != nil && problem.CodeOf(err) != problem.NoCurrent {
+		return target, err
+	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	cold := make(map[string]string)
-	for _, name := range []string{"a", "b"} {
-		if !slices.Contains(i.warm, name) {
-			cold[name] = "pulling"
-		}
-	}
-	return slices.Clone(i.warm), cold
+	target.Pin = i.fresh
+	return target, nil
 }
 
-func (i *images) Marker(host string) string { return "marker-" + host }
+func (i *images) WarmHosts(_ string, pin registry.Pin) ([]string, map[string]string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	why := i.why
+	if why == "" {
+		why = "pulling"
+	}
+	var warm []string
+	cold := make(map[string]string)
+	for _, name := range []string{"a", "b"} {
+		if pin == i.pin && slices.Contains(i.warm, name) {
+			warm = append(warm, name)
+		} else {
+			cold[name] = why
+		}
+	}
+	return warm, cold
+}
+
+func (i *images) Facts(host string) runner.Facts {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	marker := i.markers[host]
+	if marker == "" {
+		marker = "marker-" + host
+	}
+	return runner.Facts{Marker: marker, Known: true, Reachable: !i.down[host], Platform: registry.Platform{OS: "linux", Architecture: "amd64"}, CPUs: 4, Memory: 4 << 30}
+}
 
 func (i *images) Changed() <-chan struct{} {
 	i.mu.Lock()
@@ -73,63 +112,12 @@ func (i *images) Changed() <-chan struct{} {
 
 func (i *images) Kick() {}
 
+func (i *images) Seek(context.Context, string, registry.Pin) {}
+
 func (i *images) Recheck(host string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.rechecked = append(i.rechecked, host)
-}
-
-// memory is a store.
-type memory struct {
-	mu   sync.Mutex
-	runs map[string]runner.Run
-	err  error
-}
-
-func (m *memory) put(r runner.Run) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.err == nil {
-		m.runs[r.ID] = r
-	}
-	return m.err
-}
-
-func (m *memory) fail(err error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.err = err
-}
-
-func (m *memory) InsertRun(_ context.Context, r runner.Run) error { return m.put(r) }
-func (m *memory) UpdateRun(_ context.Context, r runner.Run) error { return m.put(r) }
-
-func (m *memory) Run(_ context.Context, id string) (runner.Run, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	r, ok := m.runs[id]
-	if !ok {
-		return r, problem.New(problem.RunNotFound, "no run "+id, "")
-	}
-	return r, nil
-}
-
-func (m *memory) Runs(context.Context, int) ([]runner.Run, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return slices.Collect(maps.Values(m.runs)), nil
-}
-
-func (m *memory) UnfinishedRuns(context.Context) ([]runner.Run, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var all []runner.Run
-	for _, r := range m.runs {
-		if !r.State.Ended() {
-			all = append(all, r)
-		}
-	}
-	return all, nil
 }
 
 // scene is a runner with two fake hosts, in a bubble of controlled time.
@@ -138,44 +126,80 @@ type scene struct {
 	images *images
 	store  *memory
 	hosts  map[string]*dockertest.Fake
+	setup  runner.Setup
 	r      *runner.Runner
 	dir    string
+	words  bytes.Buffer // what the runner logs
 	stop   func()
 }
 
-// one is the digest that jobs has in every scene.
-var one = dockertest.Pin("registry.test/etl/jobs", 1)
+// one and two are digests of jobs; one is current in every scene.
+var (
+	one = dockertest.Pin("registry.test/etl/jobs", 1)
+	two = dockertest.Pin("registry.test/etl/jobs", 2)
+)
 
 // inTime runs a test with a running runner in controlled time: two hosts with
 // two slots each, jobs warm on both.
 func inTime(t *testing.T, test func(s *scene)) {
 	t.Helper()
+	inTimeWith(t, runner.Setup{MaxQueued: 5}, test)
+}
+
+func inTimeWith(t *testing.T, setup runner.Setup, test func(s *scene)) {
+	t.Helper()
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		s := &scene{
-			t: t, dir: dir, images: &images{changed: make(chan struct{})}, store: &memory{runs: make(map[string]runner.Run)},
-			hosts: map[string]*dockertest.Fake{},
-		}
-		for _, name := range []string{"a", "b"} {
-			h := dockertest.NewFake(dockertest.Options{Name: name})
-			h.Push(one, registry.Platform{OS: "linux", Architecture: "amd64"}, []int64{1})
-			h.Load(one)
-			s.hosts[name] = h
-		}
-		s.images.set(one, "a", "b")
+		s := newScene(t, dir, setup)
 		s.start()
-		defer func() { s.stop() }()
+		defer s.over()
 		test(s)
 	})
 }
 
+// over ends the scene: the runner's life, and what runs in containers.
+func (s *scene) over() {
+	s.stop()
+	for _, h := range s.hosts {
+		h.Wipe()
+	}
+	synctest.Wait()
+}
+
+func newScene(t *testing.T, dir string, setup runner.Setup) *scene {
+	s := &scene{
+		t: t, dir: dir, setup: setup, store: newMemory(), hosts: map[string]*dockertest.Fake{},
+		images: &images{changed: make(chan struct{}), markers: map[string]string{}, down: map[string]bool{}},
+	}
+	for _, name := range []string{"a", "b"} {
+		h := dockertest.NewFake(dockertest.Options{Name: name})
+		for _, pin := range []registry.Pin{one, two} {
+			h.Push(pin, registry.Platform{OS: "linux", Architecture: "amd64"}, []int64{1})
+			h.Load(pin)
+		}
+		s.hosts[name] = h
+	}
+	s.images.set(one, "a", "b")
+	return s
+}
+
 // start begins a life of the runner; stop ends it.
 func (s *scene) start() {
-	o := runner.Options{Images: s.images, Store: s.store, LogDir: s.dir, Logger: slog.New(slog.DiscardHandler), MaxQueued: 5}
-	for _, name := range slices.Sorted(maps.Keys(s.hosts)) {
-		o.Hosts = append(o.Hosts, runner.HostOptions{Name: name, Engine: s.hosts[name], Slots: 2})
+	s.t.Helper()
+	logs, err := spool.New(spool.Options{Dir: s.dir})
+	if err != nil {
+		s.t.Fatal(err)
 	}
-	s.r = runner.New(o)
+	setup := s.setup
+	if len(setup.Hosts) == 0 {
+		for _, name := range slices.Sorted(maps.Keys(s.hosts)) {
+			setup.Hosts = append(setup.Hosts, runner.HostOptions{Name: name, Engine: s.hosts[name], Slots: 2, Labels: map[string]string{"name": name}})
+		}
+	}
+	s.r = runner.New(runner.Options{
+		Setup: setup, Images: s.images, Store: s.store, Spool: logs, Sealer: plain{}, ReadFile: os.ReadFile,
+		Logger: slog.New(slog.NewTextHandler(&s.words, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	})
 	if err := s.r.Recover(context.Background()); err != nil {
 		s.t.Fatal(err)
 	}
@@ -190,26 +214,60 @@ func (s *scene) start() {
 	}
 }
 
-func (s *scene) submit(wait time.Duration, command ...string) runner.Run {
+// restart ends a life and begins the next.
+func (s *scene) restart() {
 	s.t.Helper()
-	run, err := s.r.Submit(context.Background(), runner.Spec{Image: "jobs", Command: command}, wait)
+	s.stop()
+	s.start()
+}
+
+func command(words ...string) runner.Ask {
+	return runner.Ask{Spec: runner.Spec{Image: "jobs", Command: words}}
+}
+
+// with changes the terms of a submit.
+func with(ask runner.Ask, change func(*runner.Terms)) runner.Ask {
+	change(&ask.Terms)
+	return ask
+}
+
+func keyed(key string, words ...string) runner.Ask {
+	return with(command(words...), func(t *runner.Terms) { t.Key = key })
+}
+
+func (s *scene) ask(ask runner.Ask) runner.Answer {
+	s.t.Helper()
+	answer, err := s.r.Submit(context.Background(), ask)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return run
+	return answer
+}
+
+func (s *scene) submit(words ...string) runner.Run {
+	s.t.Helper()
+	return s.ask(command(words...)).Run
+}
+
+func (s *scene) refused(ask runner.Ask, want problem.Code) {
+	s.t.Helper()
+	answer, err := s.r.Submit(context.Background(), ask)
+	if problem.CodeOf(err) != want {
+		s.t.Errorf("submit: %v (%v), want %s", err, answer.Run.ID, want)
+	}
 }
 
 // end waits for a run's outcome.
 func (s *scene) end(id string) runner.Run {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Hour)
 	defer cancel()
 	run, err := s.r.Wait(ctx, id)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	if !run.State.Ended() {
-		s.t.Fatalf("run is %s after an hour", run.State)
+		s.t.Fatalf("run is %s after three hours (%s)", run.State, run.Waiting)
 	}
 	return run
 }
@@ -232,16 +290,41 @@ func (s *scene) get(id string) runner.Run {
 	return run
 }
 
-// log is what a run printed so far.
-func (s *scene) log(id string) string {
+func (s *scene) expectState(id string, want runner.State) runner.Run {
 	s.t.Helper()
-	var lines []string
-	err := s.r.Logs(context.Background(), id, 0, false, func(e runner.Entry) error {
-		lines = append(lines, e.Text)
+	run := s.get(id)
+	if run.State != want {
+		s.t.Fatalf("run is %s (%s, %s), want %s", run.State, run.Waiting, run.Detail, want)
+	}
+	return run
+}
+
+// entries are the lines of a run's log so far.
+func (s *scene) entries(id string) []spool.Entry {
+	s.t.Helper()
+	var all []spool.Entry
+	err := s.r.CopyLog(context.Background(), id, 0, false, func(chunk []byte) error {
+		for line := range bytes.Lines(chunk) {
+			var e spool.Entry
+			if err := json.Unmarshal(line, &e); err != nil {
+				return fmt.Errorf("%q: %w", line, err)
+			}
+			all = append(all, e)
+		}
 		return nil
 	})
 	if err != nil {
 		s.t.Fatal(err)
+	}
+	return all
+}
+
+// log is what a run printed so far.
+func (s *scene) log(id string) string {
+	s.t.Helper()
+	var lines []string
+	for _, e := range s.entries(id) {
+		lines = append(lines, e.Text)
 	}
 	return strings.Join(lines, "\n")
 }
@@ -257,6 +340,31 @@ func (s *scene) left() int {
 		n += len(owned)
 	}
 	return n
+}
+
+// host gives the fake that a run is on.
+func (s *scene) host(id string) *dockertest.Fake {
+	s.t.Helper()
+	h := s.hosts[s.get(id).Host]
+	if h == nil {
+		s.t.Fatalf("run %s is on no host", id)
+	}
+	return h
+}
+
+// started counts the starts of a run on all hosts.
+func (s *scene) started(id string) int {
+	n := 0
+	for _, h := range s.hosts {
+		n += h.Started(id)
+	}
+	return n
+}
+
+// down cuts a host off, or brings it back.
+func (s *scene) down(name string, down bool) {
+	s.images.change(func() { s.images.down[name] = down })
+	s.hosts[name].SetDown(down)
 }
 
 func (s *scene) settle(d time.Duration) {

@@ -3,101 +3,119 @@ package runner
 import (
 	"context"
 	"fmt"
-	"os"
 	"time"
 
-	"github.com/prewarm/prewarm/internal/problem"
+	"github.com/prewarm/prewarm/runner/spool"
 )
 
-// Recover ends what an earlier life left: each run without an outcome becomes
-// interrupted, because what happened meanwhile can't be known, and on each host
-// the containers of this instance are stopped and removed, as soon as the host
-// answers. It returns once the runs are written down; the hosts are dealt with
-// while Run runs.
+// Recover takes up what an earlier life left: runs that were queued are queued
+// again, those that have a container are followed to their end, and stops that
+// are owed are tried on. It returns once it has read the store; the hosts are
+// dealt with beside it.
 func (r *Runner) Recover(ctx context.Context) error {
-	if err := os.MkdirAll(r.opts.LogDir, 0o700); err != nil {
-		return fmt.Errorf("make the folder of logs: %w", err)
+	scopes, err := r.opts.Store.Scopes(ctx)
+	if err != nil {
+		return fmt.Errorf("read the pin scopes: %w", err)
 	}
 	runs, err := r.opts.Store.UnfinishedRuns(ctx)
 	if err != nil {
 		return fmt.Errorf("look for unfinished runs: %w", err)
 	}
-	for _, run := range runs {
-		run.Detail = "the server ended before the run did; how far it got is not known"
-		if run.State == Queued {
-			run.Detail = "the server ended while the run was queued; nothing was executed"
-		}
-		run.State, run.Reason, run.Ended = Interrupted, problem.Stopping, time.Now()
-		if err := r.opts.Store.UpdateRun(ctx, run); err != nil {
-			return fmt.Errorf("mark run %s interrupted: %w", run.ID, err)
-		}
-		r.log.Warn("run interrupted: the server ended before it did", "run", run.ID, "image", run.Image, "host", run.Host)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range scopes {
+		r.scopes[scopeIDOf(s)] = &s
 	}
-	for _, h := range r.hosts {
-		r.started.Go(func() { r.sweep(r.life, h) })
+	for _, run := range runs {
+		if run.State.Ended() {
+			r.owe(run)
+			continue
+		}
+		if err := r.recover(run); err != nil {
+			return err
+		}
+	}
+	if len(runs) > 0 {
+		r.log.Info("runs of an earlier life are taken up again", "runs", len(runs))
 	}
 	return nil
 }
 
-// retryReap is the wait before a host that did not answer is asked again.
-const retryReap = 5 * time.Second
-
-// sweep stops and removes the containers on a host that no run of this process
-// claims.
-func (r *Runner) sweep(ctx context.Context, h *host) {
-	for ctx.Err() == nil {
-		owned, err := h.Engine.Owned(ctx)
-		if err != nil {
-			pause(ctx, retryReap)
-			continue
-		}
-		for _, c := range owned {
-			if r.claims(c.Run) {
-				continue
-			}
-			r.log.Warn("container of an earlier life found; stopping and removing it", "host", h.Name, "container", c.ID, "run", c.Run, "running", c.Running)
-			r.stopLater(h, c.Run, c.ID)
-		}
-		return
+// recover takes up one run. The caller holds mu.
+func (r *Runner) recover(run Run) error {
+	log, err := r.opts.Spool.Open(run.ID, r.logCap(run))
+	if err != nil {
+		return fmt.Errorf("take up the log of run %s: %w", run.ID, err)
 	}
-}
-
-func (r *Runner) claims(run string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.lives[run] != nil
-}
-
-// removeLater removes a container off the path of whoever waits for its run.
-func (r *Runner) removeLater(h *host, run, container string) {
-	r.reap(h, run, container, func(ctx context.Context) error {
-		return h.Engine.Remove(ctx, container)
-	})
-}
-
-// stopLater stops a container and removes it.
-func (r *Runner) stopLater(h *host, run, container string) {
-	r.reap(h, run, container, func(ctx context.Context) error {
-		if err := h.Engine.Stop(ctx, container, r.opts.Grace); err != nil {
-			return err
+	l := newLive(run)
+	l.log = log
+	if run.Stop.Why != "" {
+		close(l.stop)
+	}
+	r.lives[run.ID] = l
+	if run.ContainerID == "" {
+		// Its container is on disk before it is started: so it never was.
+		l.run.State, l.run.Host, l.run.EngineMarker, l.run.Placed = Queued, "", "", time.Time{}
+		if run.Stop.Why != "" {
+			r.started.Go(func() { r.endStopped(l) })
+			return nil
 		}
-		return h.Engine.Remove(ctx, container)
-	})
-}
-
-// reap does it until it is done, or until this process ends: then the next
-// start finds the container by its label.
-func (r *Runner) reap(h *host, run, container string, do func(context.Context) error) {
+		r.enqueue(l)
+		return nil
+	}
+	h := r.hostOf(run.Host)
+	if h == nil { // it left the configuration
+		h = &host{HostOptions: HostOptions{Name: run.Host}}
+		r.hosts = append(r.hosts, h)
+	}
+	r.occupy(run, h)
+	l.adopted = true
+	l.run.FirstLine = firstLineOf(log)
 	r.started.Go(func() {
-		for r.life.Err() == nil {
-			err := do(r.life)
-			if err == nil {
-				return
-			}
-			if r.life.Err() == nil {
-				r.log.Warn("container not removed; trying again", "run", run, "host", h.Name, "container", container, "error", err)
-			}
-			pause(r.life, retryReap)
+		defer r.vacate(run, h)
+		if r.remask(r.life, l) {
+			r.resume(r.life, l)
 		}
 	})
+	return nil
+}
+
+// firstLineOf tells when the first line came; zero: there is none.
+func firstLineOf(log *spool.Log) time.Time {
+	var at time.Time
+	_ = log.Read(context.Background(), 0, false, func(e spool.Entry) error { // a log that can't be read says so elsewhere
+		at = e.Time
+		return errSeen
+	})
+	return at
+}
+
+// remask gets a run's secret values back from its container: the store has not
+// got them any more, and its log must not show them.
+func (r *Runner) remask(ctx context.Context, l *live) bool {
+	run := r.now(l)
+	var names []string
+	for _, e := range run.Spec.SecretEnv {
+		names = append(names, e.Name)
+	}
+	for len(names) > 0 && !run.Terms.Unmasked && ctx.Err() == nil {
+		engine, err := r.engineOf(run.Host)
+		var values []string
+		if err == nil {
+			values, err = engine.Secrets(ctx, run.ContainerID, names)
+		}
+		if err == nil {
+			r.maskAs(l, values)
+			return true
+		}
+		if gone(err) {
+			return true // resume says so
+		}
+		if code, lost := r.outOfContact(l, err); lost {
+			r.endLost(l, code)
+			return false
+		}
+		pause(ctx, retryLook)
+	}
+	return ctx.Err() == nil
 }

@@ -1,72 +1,31 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"os"
 	"slices"
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/prewarm/prewarm/internal/problem"
 	"github.com/prewarm/prewarm/registry"
+	"github.com/prewarm/prewarm/runner/spool"
 )
-
-// Images is what the runner asks about warmth.
-type Images interface {
-	// Pin tells which digest a name means now, and the configured image it
-	// belongs to; with problem.NoCurrent the image is valid and the pin is not.
-	Pin(name string) (image string, pin registry.Pin, err error)
-	// WarmHosts tells where a pin is warm, and for the image's other hosts why
-	// it is not.
-	WarmHosts(image string, pin registry.Pin) (warm []string, cold map[string]string)
-	// Marker is the mark of the engine that answers for a host now.
-	Marker(host string) string
-	// Changed is closed at the next change of what is warm or current.
-	Changed() <-chan struct{}
-	// Recheck asks for a look at a host that seems to have lost an image.
-	Recheck(host string)
-	// Kick asks for a look at what runs wait for.
-	Kick()
-}
-
-// Store keeps runs. What it was given is on disk when it returns.
-type Store interface {
-	InsertRun(ctx context.Context, r Run) error
-	UpdateRun(ctx context.Context, r Run) error
-	// Run is problem.RunNotFound where there is none of that id.
-	Run(ctx context.Context, id string) (Run, error)
-	// Runs gives the newest runs first.
-	Runs(ctx context.Context, limit int) ([]Run, error)
-	// UnfinishedRuns gives the runs without an outcome.
-	UnfinishedRuns(ctx context.Context) ([]Run, error)
-}
-
-// HostOptions is one host that runs can be placed on.
-type HostOptions struct {
-	Name   string
-	Engine Engine
-	// Slots is how many runs the host may have at once.
-	Slots int
-}
 
 // Options is what a Runner is made of.
 type Options struct {
-	Hosts  []HostOptions
+	Setup  Setup
 	Images Images
 	Store  Store
-	// LogDir is where logs are spooled, a file for each run.
-	LogDir string
-	Logger *slog.Logger
-	// Grace is how long a container has between the stop signal and the kill;
-	// 10 s when zero, as docker stop.
-	Grace time.Duration
-	// MaxQueued bounds the runs that wait; 1000 when zero.
-	MaxQueued int
+	Spool  *spool.Store
+	Sealer Sealer
+	// Forward gets each line of each run, too; nil: nobody does.
+	Forward Forwarder
+	// ReadFile reads a file of the server with a secret in it.
+	ReadFile func(path string) ([]byte, error)
+	Logger   *slog.Logger
 }
 
 // Runner executes runs. Make it with New; call Recover once, then Run; the
@@ -80,51 +39,80 @@ type Runner struct {
 	life    context.Context
 	endLife context.CancelFunc
 	started sync.WaitGroup
+	packing chan struct{} // holds one token while no ended log is compressed
 
-	mu    sync.Mutex
-	hosts []*host
-	queue []*live // in order of submit
-	lives map[string]*live
+	// admission is held by whoever decides about keys and scopes, over the write
+	// that makes it so. It is taken before mu.
+	admission sync.Mutex
+
+	mu     sync.Mutex
+	setup  Setup
+	hosts  []*host
+	queue  []*live // by priority, then in order of submit
+	lives  map[string]*live
+	owed   map[string]*debt
+	scopes map[scopeID]*Scope
 }
 
+// host is where runs are placed. It outlives a reload that takes the host away,
+// as long as runs are there.
 type host struct {
 	HostOptions
-	inUse int
+	inUse     int
+	memory    int64
+	nanoCPUs  int64
+	unclaimed []string
+	swept     time.Time // when its containers were listed last
 }
 
-// live is a run that this process executes. Runner.mu guards run and cancel.
+// live is a run without an outcome. Runner.mu guards all but writing, log and
+// the channels.
 type live struct {
-	run       Run
-	waitUntil time.Time // until when it may wait for warmth; zero: not at all
-	avoid     []string  // hosts that lost the image between placing and creating
-	log       *spool
-	canceled  chan struct{} // closed by the first cancel
-	ended     chan struct{} // closed when the outcome is recorded
+	writing sync.Mutex // held over each write of the run to the store
+	log     *spool.Log
+	stop    chan struct{} // closed once the run is to be stopped, and that is on disk
+	ended   chan struct{} // closed when the outcome is recorded
+
+	run     Run
+	avoid   map[string]avoided // hosts where it was placed in vain
+	cold    time.Time          // since when it could start nowhere; zero: it can
+	fixing  bool               // what it waits for is being written down, or read
+	cleared bool               // the outcome of the run before it is known
+	wishing bool               // a stop is being written down
+	freed   bool               // an admin released it
+	adopted bool               // an earlier life of ours started its container
+	masked  []string           // values that the log must not show
+	heard   time.Time          // when its caller was heard last
+	readers int                // who follow or wait now
+}
+
+// avoided is why a run is not placed on a host for a while.
+type avoided struct {
+	why   string
+	until time.Time
 }
 
 // New makes a Runner. It does no I/O.
 func New(o Options) *Runner {
-	if o.Grace == 0 {
-		o.Grace = 10 * time.Second
+	r := &Runner{
+		opts: o, log: o.Logger, kick: make(chan struct{}, 1), packing: make(chan struct{}, 1),
+		lives: make(map[string]*live), owed: make(map[string]*debt), scopes: make(map[scopeID]*Scope),
 	}
-	if o.MaxQueued == 0 {
-		o.MaxQueued = 1000
-	}
-	r := &Runner{opts: o, log: o.Logger, kick: make(chan struct{}, 1), lives: make(map[string]*live)}
+	r.packing <- struct{}{}
 	r.life, r.endLife = context.WithCancel(context.Background())
-	for _, h := range o.Hosts {
-		r.hosts = append(r.hosts, &host{HostOptions: h})
-	}
+	r.use(o.Setup)
 	return r
 }
 
 // Run places queued runs until ctx ends, then lets go of the ones that are
-// under way: their containers go on, and the next start says what became of
-// them.
+// under way: their containers go on, and the next start follows them to their
+// end.
 func (r *Runner) Run(ctx context.Context) error {
+	r.started.Go(r.housekeeping)
 	defer func() {
 		r.endLife()
 		r.started.Wait()
+		r.closeLogs()
 	}()
 	for {
 		changed := r.opts.Images.Changed() // before the look, so that no change is missed
@@ -141,156 +129,125 @@ func (r *Runner) Run(ctx context.Context) error {
 	}
 }
 
-// Submit accepts a run, written down before it returns. It is refused at once
-// when its image is warm nowhere, unless it may wait for that.
-func (r *Runner) Submit(ctx context.Context, spec Spec, waitWarm time.Duration) (Run, error) {
-	if r.life.Err() != nil {
-		return Run{}, stopping()
-	}
-	l, err := r.newLive(spec, waitWarm)
-	if err != nil {
-		return Run{}, err
-	}
-	if err := r.admit(ctx, l); err != nil {
-		return Run{}, err
-	}
-	r.dispatch()
-	r.wake() // Run must learn when this one's wait ends
-	r.opts.Images.Kick()
+// closeLogs gives the files of the logs back that go on in the next life.
+func (r *Runner) closeLogs() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return l.run, nil
-}
-
-func (r *Runner) newLive(spec Spec, waitWarm time.Duration) (*live, error) {
-	image, pin, err := r.opts.Images.Pin(spec.Image)
-	if err != nil && (problem.CodeOf(err) != problem.NoCurrent || waitWarm == 0) {
-		return nil, err
-	}
-	if err == nil && waitWarm == 0 {
-		if warm, cold := r.opts.Images.WarmHosts(image, pin); len(warm) == 0 {
-			return nil, notWarm(image, pin, cold)
+	for id, l := range r.lives {
+		if err := l.log.Close(); err != nil {
+			r.log.Warn("log not closed", "run", id, "error", err)
 		}
 	}
-	id, err := uuid.NewV7()
-	if err != nil {
-		return nil, fmt.Errorf("make a run id: %w", err)
-	}
-	now := time.Now()
-	l := &live{
-		run:      Run{ID: id.String(), Spec: spec, Image: image, Pin: pin, State: Queued, Submitted: now},
-		canceled: make(chan struct{}),
-		ended:    make(chan struct{}),
-	}
-	if waitWarm > 0 {
-		l.waitUntil = now.Add(waitWarm)
-	}
-	return l, nil
 }
 
-// admit writes a run down and puts it into the queue.
-func (r *Runner) admit(ctx context.Context, l *live) error {
-	r.mu.Lock()
-	full := len(r.queue) >= r.opts.MaxQueued
-	r.mu.Unlock()
-	if full {
-		p := problem.New(problem.QueueFull, fmt.Sprintf("%d runs wait already", r.opts.MaxQueued), "submit again later")
-		p.RetryAfter = 10 * time.Second
-		return p
-	}
-	log, err := newSpool(r.opts.LogDir, l.run.ID)
-	if err != nil {
-		return err
-	}
-	l.log = log
-	// A caller that leaves just now must not leave a run that is written down
-	// and known to nobody.
-	if err := r.opts.Store.InsertRun(context.WithoutCancel(ctx), l.run); err != nil {
-		return errors.Join(fmt.Errorf("write the run down: %w", err), log.close(), os.Remove(log.path))
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.lives[l.run.ID] = l
-	r.queue = append(r.queue, l)
-	return nil
-}
-
-// Cancel asks for a run to be stopped and returns at once. A run that has ended
-// keeps its outcome.
-func (r *Runner) Cancel(ctx context.Context, id string) (Run, error) {
-	r.mu.Lock()
-	l := r.lives[id]
-	if l == nil {
-		r.mu.Unlock()
-		return r.opts.Store.Run(ctx, id)
-	}
-	defer r.mu.Unlock()
-	select {
-	case <-l.canceled:
-		return l.run, nil
-	default:
-		close(l.canceled)
-	}
-	if l.run.State == Queued {
-		r.queue = slices.DeleteFunc(r.queue, func(q *live) bool { return q == l })
-		r.started.Go(func() { r.end(l, func(run *Run) { run.State = Canceled }) })
-	}
-	return l.run, nil
-}
-
-// Get gives a run.
+// Get gives a run. Asking renews its keepalive.
 func (r *Runner) Get(ctx context.Context, id string) (Run, error) {
 	r.mu.Lock()
 	if l := r.lives[id]; l != nil {
 		defer r.mu.Unlock()
+		l.hear()
 		return l.run, nil
 	}
 	r.mu.Unlock()
 	return r.opts.Store.Run(ctx, id)
 }
 
-// List gives the newest runs first.
-func (r *Runner) List(ctx context.Context, limit int) ([]Run, error) {
-	runs, err := r.opts.Store.Runs(ctx, limit)
-	if err != nil {
-		return nil, err
+// List gives the newest runs first. Those under way are told as they are now,
+// which the store need not know.
+func (r *Runner) List(ctx context.Context, f Filter) ([]Run, error) {
+	all := r.under(f)
+	ended := slices.DeleteFunc(slices.Clone(f.States), func(s State) bool { return !s.Ended() })
+	if !f.Active && (len(f.States) == 0 || len(ended) > 0) {
+		f.States = ended
+		if len(ended) == 0 {
+			f.States = []State{Succeeded, Failed, Canceled, TimedOut, Interrupted, Lost, Refused}
+		}
+		runs, err := r.opts.Store.Runs(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		for _, run := range runs {
+			// One that ended between the two looks is in both.
+			if !slices.ContainsFunc(all, func(l Run) bool { return l.ID == run.ID }) {
+				all = append(all, run)
+			}
+		}
 	}
+	slices.SortFunc(all, func(a, b Run) int { return cmp.Compare(b.ID, a.ID) })
+	if f.Limit > 0 && len(all) > f.Limit {
+		all = all[:f.Limit]
+	}
+	return all, nil
+}
+
+// under gives the runs under way that a filter chooses.
+func (r *Runner) under(f Filter) []Run {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for i, run := range runs {
-		if l := r.lives[run.ID]; l != nil {
-			runs[i] = l.run // newer than what was written down
+	var all []Run
+	for _, l := range r.lives {
+		if f.takes(l.run) {
+			all = append(all, l.run)
 		}
 	}
-	return runs, nil
+	return all
 }
 
-// Logs passes the lines of a run behind after to fn; with follow it goes on
-// until the run's log ends.
-func (r *Runner) Logs(ctx context.Context, id string, after int64, follow bool, fn func(Entry) error) error {
-	r.mu.Lock()
-	l := r.lives[id]
-	r.mu.Unlock()
-	if l != nil {
+func (f Filter) takes(run Run) bool {
+	return (len(f.States) == 0 || slices.Contains(f.States, run.State)) &&
+		(f.Before == "" || run.ID < f.Before) &&
+		(f.Image == "" || run.Image == f.Image) &&
+		(f.Host == "" || run.Host == f.Host) &&
+		(f.Key == "" || run.Terms.Key == f.Key) &&
+		(f.Scope == "" || run.Terms.Scope == f.Scope)
+}
+
+// CopyLog passes the log of a run behind after to w, as whole lines of JSON;
+// with follow it goes on until the log ends. Whoever follows renews the run's
+// keepalive.
+func (r *Runner) CopyLog(ctx context.Context, id string, after int64, follow bool, w func(chunk []byte) error) error {
+	if l := r.visit(id); l != nil {
+		defer r.leave(l)
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer context.AfterFunc(r.life, func() { cancel(stopping()) })()
-		if err := l.log.read(ctx, after, follow, fn); err != nil {
-			return errors.Join(err, context.Cause(ctx))
+		err := l.log.Copy(ctx, after, follow, w)
+		if err != nil && ctx.Err() != nil {
+			err = errors.Join(err, context.Cause(ctx))
 		}
-		return nil
-	}
-	if _, err := r.opts.Store.Run(ctx, id); err != nil {
+		if err == nil && follow && r.life.Err() != nil && !isClosed(l.ended) {
+			err = stopping() // the log goes on in the next life
+		}
+		if err == nil && follow {
+			return r.copySame(ctx, id, after, w)
+		}
 		return err
 	}
-	return readEnded(r.opts.LogDir, id, after, fn)
+	run, err := r.opts.Store.Run(ctx, id)
+	switch {
+	case err != nil:
+		return err
+	case run.SameAs != "":
+		return r.copySame(ctx, id, after, w)
+	case run.Log.Removed:
+		return problem.New(problem.LogRemoved, "the log of run "+id+" was removed", "runner.logs.keep and runner.logs.total of the configuration say how long logs are kept")
+	}
+	return r.opts.Spool.Copy(ctx, id, after, w)
 }
 
-// Wait gives a run once it has ended, or as it is when ctx ends.
+// copySame passes the log of the run that did another one's work.
+func (r *Runner) copySame(ctx context.Context, id string, after int64, w func(chunk []byte) error) error {
+	run, err := r.opts.Store.Run(ctx, id)
+	if err != nil || run.SameAs == "" {
+		return err
+	}
+	return r.opts.Spool.Copy(ctx, run.SameAs, after, w)
+}
+
+// Wait gives a run once it has ended, or as it is when ctx ends. Whoever waits
+// renews its keepalive.
 func (r *Runner) Wait(ctx context.Context, id string) (Run, error) {
-	r.mu.Lock()
-	l := r.lives[id]
-	r.mu.Unlock()
-	if l != nil {
+	if l := r.visit(id); l != nil {
+		defer r.leave(l)
 		select {
 		case <-l.ended:
 		case <-ctx.Done():
@@ -301,32 +258,99 @@ func (r *Runner) Wait(ctx context.Context, id string) (Run, error) {
 	return r.Get(context.WithoutCancel(ctx), id)
 }
 
+// visit notes that somebody cares for a run; nil where it is not under way.
+func (r *Runner) visit(id string) *live {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l := r.lives[id]
+	if l != nil {
+		l.readers++
+		l.hear()
+	}
+	return l
+}
+
+func (r *Runner) leave(l *live) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l.readers--
+	l.hear()
+}
+
+// hear notes that the caller is there. The caller of hear holds mu.
+func (l *live) hear() {
+	l.heard = time.Now()
+	l.run.Unattended = time.Time{}
+}
+
 func stopping() error {
 	return problem.New(problem.Stopping, "the server is stopping", "ask again once it is back")
 }
 
-// notWarm says on which hosts an image is not warm, and why.
-func notWarm(image string, pin registry.Pin, cold map[string]string) error {
-	if len(cold) == 0 {
-		return problem.New(problem.ImageNotWarm,
-			fmt.Sprintf("%s at %s is not meant for any host: it is no longer in the configuration, or its hosts are not", image, pin.Digest().Short()),
-			"put it back into the configuration, or run another image")
-	}
-	return problem.New(problem.ImageNotWarm,
-		fmt.Sprintf("%s at %s is warm on none of its hosts: %s", image, pin.Digest().Short(), listed(cold)),
-		"wait for it with --wait-warm, or see prewarm status")
-}
-
-// InUse tells how many slots of each host are taken.
-func (r *Runner) InUse() map[string]Slots {
+// Hosts tells what runs take of each host.
+func (r *Runner) Hosts() map[string]HostUse {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	slots := make(map[string]Slots, len(r.hosts))
+	use := make(map[string]HostUse, len(r.hosts))
 	for _, h := range r.hosts {
-		slots[h.Name] = Slots{InUse: h.inUse, All: h.Slots}
+		use[h.Name] = HostUse{InUse: h.inUse, Slots: h.Slots, Memory: h.memory, NanoCPUs: h.nanoCPUs, Unclaimed: slices.Clone(h.unclaimed)}
 	}
-	return slots
+	return use
 }
 
-// Slots is how many runs a host has, and may have, at once.
-type Slots struct{ InUse, All int }
+// Held is a pin that has to be kept for an image, whatever is promoted.
+type Held struct {
+	Image string
+	Pin   registry.Pin
+}
+
+// Waiting tells what queued runs wait for: pins, and images of which nothing is
+// current yet. held are the pins of queued runs and of live scopes.
+func (r *Runner) Waiting() (pins map[registry.Pin]bool, images map[string]bool, held map[Held]bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	pins, images, held = make(map[registry.Pin]bool), make(map[string]bool), make(map[Held]bool)
+	for _, l := range r.queue {
+		if l.run.Pin.IsZero() {
+			images[l.run.Image] = true
+		} else {
+			pins[l.run.Pin] = true
+			held[Held{l.run.Image, l.run.Pin}] = true
+		}
+	}
+	for _, s := range r.scopes {
+		for _, p := range s.Pins {
+			if s.Ended.IsZero() {
+				held[Held{p.Image, p.Pin}] = true
+			}
+		}
+	}
+	return pins, images, held
+}
+
+// wake lets Run look at the queue.
+func (r *Runner) wake() {
+	select {
+	case r.kick <- struct{}{}:
+	default: // a look is owed already
+	}
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// pause sleeps, or returns early when ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}

@@ -4,53 +4,67 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"github.com/prewarm/prewarm/internal/docker/dockertest"
 	"github.com/prewarm/prewarm/internal/problem"
-	"github.com/prewarm/prewarm/registry"
 	"github.com/prewarm/prewarm/runner"
 )
 
 func TestARunToItsEnd(t *testing.T) {
 	t.Parallel()
 	inTime(t, func(s *scene) {
-		run := s.submit(0, "both", "3")
-		if run.Pin != one || run.Image != "jobs" {
-			t.Fatalf("answered %+v", run)
-		}
+		run := s.submit("lines", "3", "1s")
 		ended := s.expectEnd(run.ID, runner.Succeeded, "")
-		if got := s.log(run.ID); strings.Count(got, "out ") != 3 || strings.Count(got, "err ") != 3 {
-			t.Errorf("log:\n%s", got)
+		if ended.ExitCode != 0 || !ended.Exited || ended.Host != "a" || ended.Pin != one || ended.ContainerID == "" {
+			t.Errorf("ended as %+v", ended)
 		}
-		if !ended.Exited || ended.ExitCode != 0 || ended.Host == "" || ended.EngineMarker != "marker-"+ended.Host {
-			t.Errorf("recorded %+v", ended)
+		if got := s.log(run.ID); got != "line 1\nline 2\nline 3" {
+			t.Errorf("log %q", got)
 		}
-		for what, at := range map[string]time.Time{"submitted": ended.Submitted, "placed": ended.Placed, "started": ended.Started, "first line": ended.FirstLine, "ended": ended.Ended} {
+		if !ended.Log.Complete || ended.Log.Lines != 3 || ended.Log.Gap != "" {
+			t.Errorf("log %+v", ended.Log)
+		}
+		for _, at := range []time.Time{ended.Placed, ended.Started, ended.FirstLine, ended.Ended} {
 			if at.IsZero() {
-				t.Errorf("%s: no time", what)
+				t.Errorf("a time is missing: %+v", ended)
 			}
 		}
-		synctest.Wait()
+		s.settle(time.Second)
 		if s.left() != 0 {
-			t.Error("the container was not removed")
+			t.Error("the container stays")
 		}
 	})
 }
 
-func TestExitCodesAreTheContainers(t *testing.T) {
+func TestOutcomes(t *testing.T) {
 	t.Parallel()
+	tests := map[string]struct {
+		command []string
+		state   runner.State
+		reason  problem.Code
+		code    int
+		signal  int
+	}{
+		"success":       {[]string{"exit", "0"}, runner.Succeeded, "", 0, 0},
+		"a code":        {[]string{"exit", "3"}, runner.Failed, problem.ExitCode, 3, 0},
+		"255":           {[]string{"exit", "255"}, runner.Failed, problem.ExitCode, 255, 0},
+		"a signal":      {[]string{"exit", "139"}, runner.Failed, problem.Signaled, 139, 11},
+		"out of memory": {[]string{"oom"}, runner.Failed, problem.OutOfMemory, 137, 9},
+	}
 	inTime(t, func(s *scene) {
-		for _, code := range []int{1, 42, 125, 255} {
-			run := s.submit(0, "exit", fmt.Sprint(code))
-			if ended := s.expectEnd(run.ID, runner.Failed, ""); ended.ExitCode != code || !ended.Exited {
-				t.Errorf("exit %d recorded as %d", code, ended.ExitCode)
+		for name, test := range tests {
+			run := s.expectEnd(s.submit(test.command...).ID, test.state, test.reason)
+			if run.ExitCode != test.code || run.Signal != test.signal || run.OOMKilled != (test.reason == problem.OutOfMemory) {
+				t.Errorf("%s: %+v", name, run)
 			}
+		}
+		ask := command()
+		ask.Spec.Entrypoint = []string{"/nothing"}
+		run := s.expectEnd(s.ask(ask).Run.ID, runner.Refused, problem.StartFailed)
+		if run.Exited || !strings.Contains(run.Detail, "/nothing") {
+			t.Errorf("%+v", run)
 		}
 	})
 }
@@ -59,124 +73,144 @@ func TestNotWarmIsRefusedAtOnce(t *testing.T) {
 	t.Parallel()
 	inTime(t, func(s *scene) {
 		s.images.set(one)
-		_, err := s.r.Submit(context.Background(), runner.Spec{Image: "jobs"}, 0)
+		_, err := s.r.Submit(context.Background(), command("exit"))
 		if problem.CodeOf(err) != problem.ImageNotWarm || !strings.Contains(err.Error(), "a: pulling; b: pulling") {
-			t.Fatalf("got %v", err)
+			t.Errorf("got %v", err)
 		}
-		s.images.set(registry.Pin{})
-		if _, err = s.r.Submit(context.Background(), runner.Spec{Image: "jobs"}, 0); problem.CodeOf(err) != problem.NoCurrent {
-			t.Fatalf("got %v", err)
-		}
-		if _, err = s.r.Submit(context.Background(), runner.Spec{Image: "nope"}, time.Hour); problem.CodeOf(err) != problem.ImageNotManaged {
-			t.Fatalf("got %v", err)
-		}
-		if len(s.store.runs) != 0 {
-			t.Error("a refused submit was recorded as a run")
-		}
+		s.images.set(one, "a")
+		s.images.pin.IsZero()
+		s.refused(runner.Ask{Spec: runner.Spec{Image: "nope"}}, problem.ImageNotManaged)
 	})
 }
 
 func TestWaitWarm(t *testing.T) {
 	t.Parallel()
 	inTime(t, func(s *scene) {
-		s.images.set(registry.Pin{}) // not even promoted
-		run := s.submit(time.Minute, "print", "hello")
-		s.settle(50 * time.Second)
-		if got := s.get(run.ID); got.State != runner.Queued {
-			t.Fatalf("run is %s", got.State)
-		}
+		var none = one
+		none = runner.Run{}.Pin
+		s.images.set(none)
+		s.refused(command("exit"), problem.NoCurrent)
+		waits := with(command("version"), func(t *runner.Terms) { t.WaitWarm = time.Minute })
+		first, second := s.ask(waits).Run, s.ask(waits).Run
+		s.settle(10 * time.Second)
 		s.images.set(one, "b")
-		ended := s.expectEnd(run.ID, runner.Succeeded, "")
-		if ended.Host != "b" || ended.Pin != one {
-			t.Errorf("ran %s on %s", ended.Pin, ended.Host)
+		if run := s.expectEnd(first.ID, runner.Succeeded, ""); run.Pin != one || run.Host != "b" {
+			t.Errorf("%+v", run)
 		}
-	})
-}
-
-func TestWaitWarmEnds(t *testing.T) {
-	t.Parallel()
-	inTime(t, func(s *scene) {
+		s.expectEnd(second.ID, runner.Succeeded, "")
 		s.images.set(one)
 		begun := time.Now()
-		run := s.submit(20 * time.Second)
-		ended := s.expectEnd(run.ID, runner.Refused, problem.ImageNotWarm)
-		if waited := ended.Ended.Sub(begun); waited != 20*time.Second {
-			t.Errorf("refused after %s", waited)
-		}
-		if s.hosts["a"].Created(run.ID)+s.hosts["b"].Created(run.ID) != 0 {
-			t.Error("a container was made")
+		s.expectEnd(s.ask(waits).Run.ID, runner.Refused, problem.ImageNotWarm)
+		if took := time.Since(begun); took != time.Minute {
+			t.Errorf("refused after %s", took)
 		}
 	})
 }
 
-func TestSlotsBoundRunsAndTheQueueIsServedInOrder(t *testing.T) {
+func TestTheQueueIsBoundedAndServedByPriorityThenOrder(t *testing.T) {
 	t.Parallel()
 	inTime(t, func(s *scene) {
-		var runs []runner.Run
-		for range 7 {
-			runs = append(runs, s.submit(0, "sleep", "1m"))
-			s.settle(time.Second)
+		for range 4 {
+			s.submit("sleep", "1m")
 		}
-		for i, run := range runs {
-			want := runner.Running
-			if i >= 4 {
-				want = runner.Queued
-			}
-			if got := s.get(run.ID).State; got != want {
-				t.Errorf("run %d is %s, want %s", i, got, want)
+		var order []string
+		for i, priority := range []int{0, 5, 0, 5, -1} {
+			ask := with(command("lines", "1"), func(t *runner.Terms) { t.Priority = priority })
+			order = append(order, s.ask(ask).Run.ID)
+			if run := s.expectState(order[i], runner.Queued); run.Waiting != "for room on a, b" {
+				t.Errorf("waits %q", run.Waiting)
 			}
 		}
-		if use := s.r.InUse(); use["a"].InUse != 2 || use["b"].InUse != 2 {
-			t.Errorf("slots in use: %v", use)
+		s.refused(command("lines", "1"), problem.QueueFull)
+		s.settle(2 * time.Minute)
+		var started []time.Time
+		for _, i := range []int{1, 3, 0, 2, 4} {
+			started = append(started, s.expectState(order[i], runner.Succeeded).Placed)
 		}
-		var placed time.Time
-		for _, run := range runs {
-			ended := s.expectEnd(run.ID, runner.Succeeded, "")
-			if ended.Placed.Before(placed) {
-				t.Error("a later submit was placed earlier")
+		for i := 1; i < len(started); i++ {
+			if started[i].Before(started[i-1]) {
+				t.Errorf("placed out of order: %v", started)
 			}
-			placed = ended.Placed
 		}
-	})
-}
-
-func TestAFullQueueRefuses(t *testing.T) {
-	t.Parallel()
-	inTime(t, func(s *scene) {
-		for range 4 + 5 {
-			s.submit(0, "sleep", "1m")
-		}
-		_, err := s.r.Submit(context.Background(), runner.Spec{Image: "jobs"}, 0)
-		if problem.CodeOf(err) != problem.QueueFull || problem.From(err).RetryAfter == 0 {
-			t.Fatalf("got %v", err)
-		}
-		s.settle(10 * time.Minute)
 	})
 }
 
 func TestNothingThatWasNotWrittenDownIsAnswered(t *testing.T) {
 	t.Parallel()
 	inTime(t, func(s *scene) {
-		s.store.fail(errors.New("disk full"))
-		if _, err := s.r.Submit(context.Background(), runner.Spec{Image: "jobs"}, 0); err == nil {
-			t.Fatal("answered without a record")
-		}
-		if s.left() != 0 {
-			t.Fatal("a container was made")
-		}
-		if files, err := os.ReadDir(s.dir); err != nil || len(files) != 0 {
-			t.Fatalf("left %v %v", files, err)
+		s.store.fail(errors.New("disk gone"))
+		if _, err := s.r.Submit(context.Background(), command("exit")); err == nil {
+			t.Error("a submit was answered that is not on disk")
 		}
 		s.store.fail(nil)
-		run := s.submit(0, "sleep", "10s")
+		run := s.submit("sleep", "1h")
 		s.settle(time.Second)
-		s.store.fail(errors.New("disk full"))
-		s.settle(time.Minute)
-		if got := s.get(run.ID); got.State.Ended() {
-			t.Fatalf("told %s without a record", got.State)
+		s.store.fail(errors.New("disk gone"))
+		if _, err := s.r.Cancel(context.Background(), run.ID); err == nil {
+			t.Error("a cancel was answered that is not on disk")
 		}
+		s.settle(time.Minute)
+		s.expectState(run.ID, runner.Running)
 		s.store.fail(nil)
-		s.expectEnd(run.ID, runner.Succeeded, "")
+		if _, err := s.r.Cancel(context.Background(), run.ID); err != nil {
+			t.Error(err)
+		}
+		s.expectEnd(run.ID, runner.Canceled, problem.CancelAsked)
+	})
+}
+
+func TestCancel(t *testing.T) {
+	t.Parallel()
+	inTime(t, func(s *scene) {
+		run := s.submit("sleep", "1h")
+		s.settle(time.Second)
+		if _, err := s.r.Cancel(context.Background(), run.ID); err != nil {
+			t.Fatal(err)
+		}
+		ended := s.expectEnd(run.ID, runner.Canceled, problem.CancelAsked)
+		if ended.ExitCode != 7 || s.log(run.ID) != "sleeping\nterminated" || !ended.Log.Complete {
+			t.Errorf("%+v %q", ended, s.log(run.ID))
+		}
+		again, err := s.r.Cancel(context.Background(), run.ID)
+		if err != nil || again.State != runner.Canceled {
+			t.Errorf("%v %v", again.State, err)
+		}
+		if _, err := s.r.Cancel(context.Background(), "nope"); problem.CodeOf(err) != problem.RunNotFound {
+			t.Error(err)
+		}
+		for range 4 {
+			s.submit("sleep", "1h")
+		}
+		queued := s.submit("sleep", "1h")
+		if _, err := s.r.Cancel(context.Background(), queued.ID); err != nil {
+			t.Fatal(err)
+		}
+		if run := s.expectEnd(queued.ID, runner.Canceled, problem.CancelAsked); run.Exited || run.ContainerID != "" {
+			t.Errorf("%+v", run)
+		}
+	})
+}
+
+// A container that ended before the stop was sent keeps its own outcome.
+func TestACancelThatComesTooLate(t *testing.T) {
+	t.Parallel()
+	inTime(t, func(s *scene) {
+		run := s.submit("lines", "2", "1m")
+		s.settle(time.Second)
+		s.down("a", true)
+		s.settle(2 * time.Minute) // it ends meanwhile
+		if _, err := s.r.Cancel(context.Background(), run.ID); err != nil {
+			t.Fatal(err)
+		}
+		s.settle(time.Minute)
+		if run := s.get(run.ID); run.Unreachable.IsZero() || run.State != runner.Canceling {
+			t.Errorf("%+v", run)
+		}
+		s.down("a", false)
+		ended := s.expectEnd(run.ID, runner.Succeeded, "")
+		if s.log(run.ID) != "line 1\nline 2" || !ended.Log.Complete {
+			t.Errorf("log %q %+v", s.log(run.ID), ended.Log)
+		}
 	})
 }
 
@@ -184,192 +218,61 @@ func TestAnImageLostBeforeCreateIsPlacedElsewhere(t *testing.T) {
 	t.Parallel()
 	inTime(t, func(s *scene) {
 		s.hosts["a"].Forget(one)
-		run := s.submit(0, "print", "hello")
-		ended := s.expectEnd(run.ID, runner.Succeeded, "")
-		if ended.Host != "b" {
-			t.Errorf("ran on %s", ended.Host)
+		if run := s.expectEnd(s.submit("version").ID, runner.Succeeded, ""); run.Host != "b" {
+			t.Errorf("on %s", run.Host)
 		}
-		if len(s.images.rechecked) != 1 || s.images.rechecked[0] != "a" {
+		if len(s.images.rechecked) == 0 || s.images.rechecked[0] != "a" {
 			t.Errorf("rechecked %v", s.images.rechecked)
 		}
 	})
 }
 
-func TestAnImageLostEverywhereIsRefused(t *testing.T) {
-	t.Parallel()
-	inTime(t, func(s *scene) {
-		s.hosts["a"].Forget(one)
-		s.hosts["b"].Forget(one)
-		run := s.submit(0, "print", "hello")
-		s.expectEnd(run.ID, runner.Refused, problem.ImageNotWarm)
-	})
-}
-
-func TestACommandThatIsNotThere(t *testing.T) {
-	t.Parallel()
-	inTime(t, func(s *scene) {
-		run, err := s.r.Submit(context.Background(), runner.Spec{Image: "jobs", Entrypoint: []string{"/nope"}}, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ended := s.expectEnd(run.ID, runner.Refused, problem.StartFailed)
-		if ended.Exited || !strings.Contains(ended.Detail, "/nope") {
-			t.Errorf("recorded %+v", ended)
-		}
-		synctest.Wait()
-		if s.left() != 0 {
-			t.Error("its container was not removed")
-		}
-	})
-}
-
-func TestCancel(t *testing.T) {
-	t.Parallel()
-	inTime(t, func(s *scene) {
-		run := s.submit(0, "sleep", "1h")
-		s.settle(time.Second)
-		if _, err := s.r.Cancel(context.Background(), run.ID); err != nil {
-			t.Fatal(err)
-		}
-		ended := s.expectEnd(run.ID, runner.Canceled, "")
-		if !ended.Exited || ended.ExitCode != 7 || !strings.Contains(s.log(run.ID), "terminated") {
-			t.Errorf("recorded %+v, log %q", ended, s.log(run.ID))
-		}
-		if again, err := s.r.Cancel(context.Background(), run.ID); err != nil || again.State != runner.Canceled {
-			t.Errorf("a second cancel: %v %v", again.State, err)
-		}
-		synctest.Wait()
-		if s.left() != 0 {
-			t.Error("the container was not removed")
-		}
-	})
-}
-
-func TestCancelOfAProgramThatIgnoresTheSignalKills(t *testing.T) {
-	t.Parallel()
-	inTime(t, func(s *scene) {
-		for _, h := range s.hosts {
-			h.Program("deaf", func(ctx context.Context, _ *dockertest.Process) int { <-ctx.Done(); return 0 })
-		}
-		run := s.submit(0, "deaf")
-		s.settle(time.Second)
-		begun := time.Now()
-		if _, err := s.r.Cancel(context.Background(), run.ID); err != nil {
-			t.Fatal(err)
-		}
-		if ended := s.expectEnd(run.ID, runner.Canceled, ""); ended.ExitCode != 137 || time.Since(begun) < 10*time.Second {
-			t.Errorf("code %d after %s", ended.ExitCode, time.Since(begun))
-		}
-	})
-}
-
-// A stop that does not get through is sent again, and what the program printed
-// on the way out is read before its container goes.
-func TestCancelOverABrokenConnectionKeepsTheLog(t *testing.T) {
-	t.Parallel()
-	inTime(t, func(s *scene) {
-		run := s.submit(0, "sleep", "1h")
-		s.settle(time.Second)
-		for _, h := range s.hosts {
-			h.SetDown(true)
-		}
-		if _, err := s.r.Cancel(context.Background(), run.ID); err != nil {
-			t.Fatal(err)
-		}
-		s.settle(2 * time.Second)
-		for _, h := range s.hosts {
-			h.SetDown(false)
-		}
-		ended := s.expectEnd(run.ID, runner.Canceled, "")
-		if got := s.log(run.ID); got != "sleeping\nterminated" || ended.Detail != "" {
-			t.Errorf("log %q, detail %q", got, ended.Detail)
-		}
-		s.settle(time.Minute)
-		if s.left() != 0 {
-			t.Error("the container was not removed")
-		}
-	})
-}
-
-func TestCancelOfAQueuedRun(t *testing.T) {
-	t.Parallel()
-	inTime(t, func(s *scene) {
-		s.images.set(one)
-		run := s.submit(time.Hour, "print", "hello")
-		if _, err := s.r.Cancel(context.Background(), run.ID); err != nil {
-			t.Fatal(err)
-		}
-		if ended := s.expectEnd(run.ID, runner.Canceled, ""); ended.Exited {
-			t.Error("something was executed")
-		}
-		s.images.set(one, "a")
-		s.settle(time.Minute)
-		if s.hosts["a"].Created(run.ID) != 0 {
-			t.Error("a container was made after the cancel")
-		}
-	})
-}
-
-// Whenever the cancel comes, the container never outlives the run, and no
-// outcome is made up.
-func TestCancelAtAnyMoment(t *testing.T) {
-	t.Parallel()
-	for after := range 8 {
-		t.Run(fmt.Sprint(after), func(t *testing.T) {
-			t.Parallel()
-			inTime(t, func(s *scene) {
-				run := s.submit(0, "sleep", "5ms")
-				time.Sleep(time.Duration(after) * time.Millisecond)
-				if _, err := s.r.Cancel(context.Background(), run.ID); err != nil {
-					t.Fatal(err)
-				}
-				ended := s.end(run.ID)
-				if ended.State != runner.Canceled && (ended.State != runner.Succeeded || ended.ExitCode != 0) {
-					t.Errorf("recorded %+v", ended)
-				}
-				s.settle(time.Minute)
-				if s.left() != 0 {
-					t.Error("a container was left")
-				}
-			})
-		})
-	}
-}
-
-// An engine that is being stopped says that its containers ended well.
+// What an engine says that is being stopped is held until it is back, and is
+// believed only if it was not restarted.
 func TestAStoppingEngineIsNotBelieved(t *testing.T) {
 	t.Parallel()
 	inTime(t, func(s *scene) {
-		run := s.submit(0, "sleep", "1h")
+		run := s.submit("sleep", "1h")
 		s.settle(time.Second)
-		for _, h := range s.hosts {
-			h.SetStopping(true)
+		h := s.host(run.ID)
+		h.SetStopping(true)
+		s.settle(5 * time.Second)
+		if run := s.get(run.ID); run.State != runner.Running || run.Unreachable.IsZero() {
+			t.Errorf("%+v", run)
 		}
-		ended := s.expectEnd(run.ID, runner.Interrupted, problem.HostUnreachable)
-		if ended.Exited {
-			t.Errorf("recorded an exit code: %+v", ended)
-		}
-		for _, h := range s.hosts {
-			h.SetStopping(false)
-		}
-		s.settle(time.Minute) // its container is stopped once the engine is back
-		if s.left() != 0 {
-			t.Error("a container was left")
-		}
+		h.Restart()
+		h.SetStopping(false)
+		s.expectEnd(run.ID, runner.Interrupted, problem.EngineRestarted)
+
+		held := s.submit("sleep", "30s")
+		s.settle(time.Second)
+		h = s.host(held.ID)
+		h.SetStopping(true)
+		s.settle(5 * time.Second)
+		h.SetStopping(false) // the same life after all
+		s.expectEnd(held.ID, runner.Succeeded, "")
 	})
 }
 
-// A killed engine ends its containers when it comes back, and calls it an exit.
-func TestARestartedEngineIsNotBelieved(t *testing.T) {
+func TestARestartedEngine(t *testing.T) {
 	t.Parallel()
 	inTime(t, func(s *scene) {
-		run := s.submit(0, "sleep", "1h")
+		run := s.submit("sleep", "1h")
 		s.settle(time.Second)
-		for _, h := range s.hosts {
-			h.Restart()
+		s.host(run.ID).Restart()
+		ended := s.expectEnd(run.ID, runner.Interrupted, problem.EngineRestarted)
+		if ended.Owed {
+			t.Error("a stop is owed to a container that has ended")
 		}
-		if ended := s.expectEnd(run.ID, runner.Interrupted, problem.EngineRestarted); ended.Exited {
-			t.Errorf("recorded an exit code: %+v", ended)
+		for _, h := range s.hosts {
+			h.SetLiveRestore(true)
+		}
+		survivor := s.submit("lines", "3", "1m")
+		s.settle(time.Second)
+		s.host(survivor.ID).Restart()
+		survived := s.expectEnd(survivor.ID, runner.Succeeded, "")
+		if s.log(survivor.ID) != "line 1\nline 2\nline 3" || !survived.Log.Complete {
+			t.Errorf("log %q %+v", s.log(survivor.ID), survived.Log)
 		}
 	})
 }
@@ -377,150 +280,223 @@ func TestARestartedEngineIsNotBelieved(t *testing.T) {
 func TestAContainerThatSomebodyRemoved(t *testing.T) {
 	t.Parallel()
 	inTime(t, func(s *scene) {
-		run := s.submit(0, "sleep", "1h")
+		run := s.submit("sleep", "1h")
 		s.settle(time.Second)
-		for _, h := range s.hosts {
-			h.Wipe()
-		}
+		s.host(run.ID).Wipe()
 		s.expectEnd(run.ID, runner.Interrupted, problem.ContainerLost)
+		run = s.submit("sleep", "1h")
+		s.settle(time.Second)
+		host := s.get(run.ID).Host
+		s.images.change(func() { s.images.markers[host] = "another" })
+		s.hosts[host].Wipe()
+		if ended := s.expectEnd(run.ID, runner.Lost, problem.EngineReplaced); ended.Owed {
+			t.Error("a stop is owed to an engine that is not there")
+		}
 	})
 }
 
 func TestACutConnectionLosesNeitherLinesNorOutcome(t *testing.T) {
 	t.Parallel()
 	inTime(t, func(s *scene) {
-		run := s.submit(0, "lines", "120", "1s")
-		for range 10 {
+		run := s.submit("lines", "100", "1s")
+		for range 8 {
 			s.settle(7 * time.Second)
-			for _, h := range s.hosts {
-				h.SetDown(true)
-			}
-			s.settle(3 * time.Second)
-			for _, h := range s.hosts {
-				h.SetDown(false)
-			}
+			s.down("a", true)
+			s.settle(1 * time.Second)
+			s.down("a", false)
 		}
-		s.expectEnd(run.ID, runner.Succeeded, "")
+		ended := s.expectEnd(run.ID, runner.Succeeded, "")
 		var want []string
-		for n := 1; n <= 120; n++ {
-			want = append(want, fmt.Sprint("line ", n))
+		for i := range 100 {
+			want = append(want, fmt.Sprint("line ", i+1))
 		}
-		if got := s.log(run.ID); got != strings.Join(want, "\n") {
-			t.Errorf("log:\n%s", got)
+		if got := s.log(run.ID); got != strings.Join(want, "\n") || !ended.Log.Complete {
+			t.Errorf("log %q %+v", got, ended.Log)
 		}
 	})
 }
 
-func TestAStartMarksWhatWasLeft(t *testing.T) {
+func TestDeadlines(t *testing.T) {
 	t.Parallel()
 	inTime(t, func(s *scene) {
-		running := s.submit(0, "sleep", "1h")
-		s.images.set(one)
-		queued := s.submit(time.Hour)
+		limited := func(words ...string) runner.Ask {
+			return with(command(words...), func(t *runner.Terms) { t.Limit = 10 * time.Second })
+		}
+		begun := time.Now()
+		run := s.expectEnd(s.ask(limited("sleep", "1h")).Run.ID, runner.TimedOut, problem.DeadlinePassed)
+		if took := time.Since(begun); took != 10*time.Second || run.ExitCode != 7 {
+			t.Errorf("after %s: %+v", took, run)
+		}
+		s.expectEnd(s.ask(limited("lines", "1")).Run.ID, runner.Succeeded, "")
+		for range 4 {
+			s.submit("sleep", "1h")
+		}
+		if run := s.expectEnd(s.ask(limited("lines", "1")).Run.ID, runner.TimedOut, problem.DeadlinePassed); run.ContainerID != "" {
+			t.Errorf("%+v", run)
+		}
+	})
+}
+
+func TestADeadlineThatPassedWhileTheServerWasDown(t *testing.T) {
+	t.Parallel()
+	inTime(t, func(s *scene) {
+		limit := func(t *runner.Terms) { t.Limit = time.Minute }
+		runs := s.ask(with(command("sleep", "1h"), limit)).Run
+		ended := s.ask(with(command("lines", "2", "30s"), limit)).Run
 		s.settle(time.Second)
-		s.hosts["b"].SetDown(true)
 		s.stop()
+		time.Sleep(time.Hour / 2)
 		s.start()
-		for run, detail := range map[*runner.Run]string{&running: "how far it got is not known", &queued: "nothing was executed"} {
-			ended := s.expectEnd(run.ID, runner.Interrupted, problem.Stopping)
-			if ended.Exited || !strings.Contains(ended.Detail, detail) {
-				t.Errorf("recorded %+v, want %q", ended, detail)
-			}
-			if run == &running && (ended.Host == "" || ended.EngineMarker == "") {
-				t.Errorf("where it ran is not recorded: %+v", ended)
-			}
-		}
-		s.settle(time.Minute)
-		s.hosts["b"].SetDown(false)
-		s.settle(time.Minute)
-		if s.left() != 0 {
-			t.Error("a container of the earlier life was left")
-		}
+		s.expectEnd(runs.ID, runner.TimedOut, problem.DeadlinePassed)
+		s.expectEnd(ended.ID, runner.Succeeded, "")
 	})
 }
 
-func TestASweepSparesRunsOfThisLife(t *testing.T) {
+func TestKeepalive(t *testing.T) {
 	t.Parallel()
 	inTime(t, func(s *scene) {
+		patience := func(action runner.KeepaliveAction) func(*runner.Terms) {
+			return func(t *runner.Terms) { t.Keepalive, t.KeepaliveAction = time.Minute, action }
+		}
+		reported := s.ask(with(command("sleep", "10m"), patience(runner.KeepaliveReport))).Run
+		stopped := s.ask(with(command("sleep", "10m"), patience(runner.KeepaliveStop))).Run
+		cared := s.ask(with(command("sleep", "10m"), patience(runner.KeepaliveStop))).Run
+		following, leave := context.WithCancel(context.Background())
+		defer leave()
+		over := make(chan struct{})
+		go func() {
+			defer close(over)
+			_ = s.r.CopyLog(following, cared.ID, 0, true, func([]byte) error { return nil })
+		}()
+		s.settle(5 * time.Minute)
+		all, err := s.r.List(context.Background(), runner.Filter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, run := range all {
+			want, unattended := runner.Running, run.ID == reported.ID
+			if run.ID == stopped.ID {
+				want = runner.Canceled
+			}
+			if run.State != want || run.Unattended.IsZero() == unattended {
+				t.Errorf("%+v", run)
+			}
+		}
+		s.expectEnd(stopped.ID, runner.Canceled, problem.CallerSilent)
+		s.expectEnd(reported.ID, runner.Succeeded, "")
+		s.expectEnd(cared.ID, runner.Succeeded, "")
+		<-over
+	})
+}
+
+func TestTheTimeOfAnOutageIsNotTheCallers(t *testing.T) {
+	t.Parallel()
+	inTime(t, func(s *scene) {
+		run := s.ask(with(command("sleep", "30m"), func(t *runner.Terms) { t.Keepalive, t.KeepaliveAction = 2*time.Minute, runner.KeepaliveStop })).Run
+		s.settle(time.Minute)
+		s.down("a", true)
+		s.settle(10 * time.Minute)
+		s.down("a", false)
+		s.settle(time.Minute)
 		s.stop()
-		s.hosts["a"].SetDown(true)
-		s.hosts["b"].SetDown(true)
+		time.Sleep(10 * time.Minute)
 		s.start()
-		s.settle(4 * time.Second)
-		s.hosts["a"].SetDown(false)
-		s.hosts["b"].SetDown(false)
-		run := s.submit(0, "sleep", "1m") // before the sweep got through
+		s.settle(time.Minute)
+		s.expectState(run.ID, runner.Running)
+	})
+}
+
+func TestFresh(t *testing.T) {
+	t.Parallel()
+	inTime(t, func(s *scene) {
+		s.images.change(func() { s.images.fresh = two })
+		fresh := with(command("version"), func(t *runner.Terms) { t.Fresh, t.WaitWarm = true, time.Minute })
+		run := s.ask(fresh).Run
+		if run.Pin != two {
+			t.Errorf("pinned to %s", run.Pin)
+		}
+		s.settle(time.Second)
+		s.images.set(two, "a")
 		s.expectEnd(run.ID, runner.Succeeded, "")
+	})
+}
+
+func TestGroups(t *testing.T) {
+	t.Parallel()
+	setup := runner.Setup{Images: map[string]runner.ImageOptions{"jobs": {Concurrent: 3}}}
+	inTimeWith(t, setup, func(s *scene) {
+		grouped := with(command("sleep", "1m"), func(t *runner.Terms) { t.Group = "import" })
+		first, second := s.ask(grouped).Run, s.ask(grouped).Run
+		s.settle(time.Second)
+		s.expectState(first.ID, runner.Running)
+		if run := s.expectState(second.ID, runner.Queued); !strings.Contains(run.Waiting, "import") {
+			t.Errorf("waits %q", run.Waiting)
+		}
+		other, another, third := s.submit("sleep", "1m"), s.submit("sleep", "1m"), s.submit("sleep", "1m")
+		s.settle(time.Second)
+		s.expectState(other.ID, runner.Running)
+		s.expectState(another.ID, runner.Running)
+		s.expectState(third.ID, runner.Queued)
+		s.expectEnd(second.ID, runner.Succeeded, "")
+		s.expectEnd(third.ID, runner.Succeeded, "")
+	})
+}
+
+func TestPlacement(t *testing.T) {
+	t.Parallel()
+	inTime(t, func(s *scene) {
+		on := func(change func(*runner.Ask)) runner.Ask {
+			ask := command("sleep", "1m")
+			change(&ask)
+			return ask
+		}
+		if run := s.ask(on(func(a *runner.Ask) { a.Terms.Hosts = []string{"b"} })).Run; s.end(run.ID).Host != "b" {
+			t.Error("not on the named host")
+		}
+		if run := s.ask(on(func(a *runner.Ask) { a.Terms.HostLabels = map[string]string{"name": "b"} })).Run; s.end(run.ID).Host != "b" {
+			t.Error("not on the labelled host")
+		}
+		s.refused(on(func(a *runner.Ask) { a.Terms.Hosts = []string{"nope"} }), problem.NoHost)
+		s.refused(on(func(a *runner.Ask) { a.Spec.Memory = 5 << 30 }), problem.NoHost)
+		s.refused(on(func(a *runner.Ask) { a.Spec.Platform = "linux/riscv64" }), problem.NoHost)
+		s.refused(on(func(a *runner.Ask) { a.Spec.Privileged = true }), problem.NotAllowed)
+		// A large run is not overtaken for ever by small ones.
+		small := on(func(a *runner.Ask) { a.Spec.Memory = 1 << 30 })
+		large := on(func(a *runner.Ask) { a.Spec.Memory = 4 << 30 })
+		s.ask(small)
+		s.ask(small)
+		s.settle(30 * time.Second)
+		waits := s.ask(large).Run
+		late := s.ask(small).Run
+		s.settle(time.Second)
+		s.expectState(waits.ID, runner.Queued)
+		s.expectState(late.ID, runner.Queued)
+		s.settle(30 * time.Second)
+		s.expectState(waits.ID, runner.Running)
+		s.end(late.ID)
 	})
 }
 
 func TestReadersGetTheRest(t *testing.T) {
 	t.Parallel()
 	inTime(t, func(s *scene) {
-		run := s.submit(0, "lines", "10", "1s")
-		s.settle(4500 * time.Millisecond)
-		type reader struct {
-			after int64
-			got   []int64
-			done  chan error
+		run := s.submit("lines", "5", "1s")
+		s.settle(1500 * time.Millisecond)
+		var got strings.Builder
+		if err := s.r.CopyLog(context.Background(), run.ID, 1, true, func(chunk []byte) error { got.Write(chunk); return nil }); err != nil {
+			t.Fatal(err)
 		}
-		readers := []*reader{{after: 0}, {after: 2}, {after: 7}, {after: 10}}
-		for _, r := range readers {
-			r.done = make(chan error, 1)
-			go func() {
-				r.done <- s.r.Logs(context.Background(), run.ID, r.after, true, func(e runner.Entry) error {
-					r.got = append(r.got, e.Seq)
-					return nil
-				})
-			}()
+		if n := strings.Count(got.String(), "\n"); n != 4 || !strings.HasPrefix(got.String(), `{"seq":2,`) {
+			t.Errorf("%d lines: %s", n, got.String())
 		}
-		s.expectEnd(run.ID, runner.Succeeded, "")
-		for _, r := range readers {
-			if err := <-r.done; err != nil {
-				t.Error(err)
-			}
-			if len(r.got) != int(10-r.after) || len(r.got) > 0 && r.got[0] != r.after+1 {
-				t.Errorf("after %d: got %v", r.after, r.got)
+		if run := s.get(run.ID); !run.State.Ended() {
+			t.Error("the log ended before the outcome was there")
+		}
+		all := s.entries(run.ID)
+		for i := 1; i < len(all); i++ {
+			if all[i].Time.Sub(all[i-1].Time) < time.Microsecond || all[i].EngineTime.IsZero() {
+				t.Errorf("times of %+v", all)
 			}
 		}
-	})
-}
-
-func TestAStopTellsFollowers(t *testing.T) {
-	t.Parallel()
-	inTime(t, func(s *scene) {
-		run := s.submit(0, "sleep", "1h")
-		told := make(chan error, 2)
-		go func() {
-			told <- s.r.Logs(context.Background(), run.ID, 0, true, func(runner.Entry) error { return nil })
-		}()
-		go func() {
-			_, err := s.r.Wait(context.Background(), run.ID)
-			told <- err
-		}()
-		s.settle(time.Second)
-		s.stop()
-		for range 2 {
-			if err := <-told; problem.CodeOf(err) != problem.Stopping {
-				t.Errorf("told %v", err)
-			}
-		}
-		if _, err := s.r.Submit(context.Background(), runner.Spec{Image: "jobs"}, 0); problem.CodeOf(err) != problem.Stopping {
-			t.Errorf("a submit: %v", err)
-		}
-		s.start()
-		s.settle(time.Minute) // the container of the earlier life ends
-	})
-}
-
-func TestAReaderThatFailsEndsOnlyItself(t *testing.T) {
-	t.Parallel()
-	inTime(t, func(s *scene) {
-		run := s.submit(0, "lines", "5", "1s")
-		err := s.r.Logs(context.Background(), run.ID, 0, true, func(runner.Entry) error { return io.ErrClosedPipe })
-		if !errors.Is(err, io.ErrClosedPipe) {
-			t.Errorf("got %v", err)
-		}
-		s.expectEnd(run.ID, runner.Succeeded, "")
 	})
 }

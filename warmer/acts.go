@@ -242,12 +242,12 @@ func (w *Warmer) toRollback(name, digest string) (target, left Rollout, warm boo
 	return target, left, w.warmSomewhere(t, target.Pin), nil
 }
 
-// warmSomewhere tells whether a pin is warm on a reachable host of a track. The
-// caller holds mu.
+// warmSomewhere tells whether a pin is warm on a host of a track that can be
+// reached and is not drained. The caller holds mu.
 func (w *Warmer) warmSomewhere(t *track, pin registry.Pin) bool {
 	return slices.ContainsFunc(t.Hosts, func(name string) bool {
 		h := w.hosts[name]
-		return h != nil && h.contact == Reachable && h.copies[pin] != nil && h.copies[pin].State == Warm
+		return h != nil && h.contact == Reachable && !w.isPaused(Placing, name) && h.copies[pin] != nil && h.copies[pin].State == Warm
 	})
 }
 

@@ -197,7 +197,7 @@ func (s *scene) tracked() string {
 func TestNewestThreeAreEachRunnable(t *testing.T) {
 	t.Parallel()
 	configured(t, []string{"a"}, func(s *scene) { newest(s, 3) }, func(s *scene) {
-		if _, _, err := s.w.Pin("jobs"); problem.CodeOf(err) != problem.NoCurrent || !strings.Contains(err.Error(), "have not been listed yet") {
+		if _, _, _, err := s.w.Resolve("jobs"); problem.CodeOf(err) != problem.NoCurrent || !strings.Contains(err.Error(), "have not been listed yet") {
 			t.Errorf("before the first look: %v", err)
 		}
 		one := s.push(1)
@@ -208,11 +208,11 @@ func TestNewestThreeAreEachRunnable(t *testing.T) {
 			t.Fatalf("tracked: %s", got)
 		}
 		for _, name := range []string{"jobs", "jobs:1.2.0", "jobs:1.1.0", "jobs:1.0.0", repository + ":1.0.0"} {
-			if _, pin, err := s.w.Pin(name); err != nil || pin != one {
+			if _, _, pin, err := s.w.Resolve(name); err != nil || pin != one {
 				t.Errorf("%s: %v %v", name, pin, err)
 			}
 		}
-		if _, _, err := s.w.Pin("jobs:0.9.0"); problem.CodeOf(err) != problem.ImageNotManaged {
+		if _, _, _, err := s.w.Resolve("jobs:0.9.0"); problem.CodeOf(err) != problem.ImageNotManaged {
 			t.Errorf("a tag that was not chosen: %v", err)
 		}
 
@@ -225,10 +225,10 @@ func TestNewestThreeAreEachRunnable(t *testing.T) {
 		if got := s.tracked(); got != "1.3.0 1.2.0 1.1.0 1.0.0" {
 			t.Fatalf("tracked while the newest is on its way: %s", got)
 		}
-		if _, pin, err := s.w.Pin("jobs"); err != nil || pin != one {
+		if _, _, pin, err := s.w.Resolve("jobs"); err != nil || pin != one {
 			t.Errorf("the bare name means %v %v before the newest is warm", pin, err)
 		}
-		if _, pin, err := s.w.Pin("jobs:1.0.0"); err != nil || pin != one {
+		if _, _, pin, err := s.w.Resolve("jobs:1.0.0"); err != nil || pin != one {
 			t.Errorf("the oldest: %v %v", pin, err)
 		}
 		s.hosts["a"].ReleasePulls()
@@ -236,7 +236,7 @@ func TestNewestThreeAreEachRunnable(t *testing.T) {
 		if got := s.tracked(); got != "1.3.0 1.2.0 1.1.0" {
 			t.Fatalf("tracked: %s", got)
 		}
-		if _, pin, _ := s.w.Pin("jobs"); pin != two {
+		if _, _, pin, _ := s.w.Resolve("jobs"); pin != two {
 			t.Errorf("the bare name means %v", pin)
 		}
 		s.stop()

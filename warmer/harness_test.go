@@ -33,6 +33,8 @@ type tags struct {
 	latest   registry.Pin
 	err      error
 	resolved int
+	manifest error // what reading a manifest fails with
+	read     int   // how many manifests were asked for
 	platform registry.Platform
 	children []registry.Child // of every digest, where set
 	listed   []string
@@ -43,6 +45,19 @@ func (r *tags) set(pin registry.Pin, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.latest, r.err = pin, err
+}
+
+// failManifests lets every reading of a manifest fail; nil ends that.
+func (r *tags) failManifests(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.manifest = err
+}
+
+func (r *tags) reads() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.read
 }
 
 func (r *tags) Resolve(context.Context, registry.Ref) (registry.Pin, error) {
@@ -66,6 +81,12 @@ func (r *tags) list(tags ...string) {
 }
 
 func (r *tags) Manifest(_ context.Context, pin registry.Pin, _ []registry.Platform) (registry.Manifest, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.read++
+	if r.manifest != nil {
+		return registry.Manifest{}, r.manifest
+	}
 	if r.children != nil {
 		return registry.Manifest{Pin: pin, Children: r.children}, nil
 	}
@@ -220,6 +241,7 @@ type scene struct {
 	entry      warmer.Entry // what is configured; repository and hosts are filled in
 	opts       warmer.Options
 	limits     limits
+	needs      needs
 	w          *warmer.Warmer
 	stop       func()
 }
@@ -258,6 +280,7 @@ func (s *scene) start() {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	o.Setup = s.setup()
+	o.Needs = s.needs.now
 	s.w = warmer.New(o)
 	if err := s.w.Load(context.Background()); err != nil {
 		s.t.Fatal(err)
@@ -271,6 +294,32 @@ func (s *scene) start() {
 			s.t.Error(err)
 		}
 	}
+}
+
+// needs are what runs and pin scopes need.
+type needs struct {
+	mu   sync.Mutex
+	held map[warmer.HeldPin]bool
+}
+
+func (n *needs) now() warmer.Needs {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return warmer.Needs{Held: maps.Clone(n.held)}
+}
+
+// hold lets a pin scope hold a digest; with no, it ends.
+func (s *scene) hold(pin registry.Pin, yes bool) {
+	s.needs.mu.Lock()
+	defer s.needs.mu.Unlock()
+	if s.needs.held == nil {
+		s.needs.held = make(map[warmer.HeldPin]bool)
+	}
+	delete(s.needs.held, warmer.HeldPin{Image: "jobs", Pin: pin})
+	if yes {
+		s.needs.held[warmer.HeldPin{Image: "jobs", Pin: pin}] = true
+	}
+	s.w.Kick()
 }
 
 // setup is the configuration of the scene.
@@ -358,7 +407,7 @@ func (s *scene) live(n int) registry.Pin {
 }
 
 func (s *scene) current() registry.Pin {
-	_, pin, err := s.w.Pin("jobs")
+	_, _, pin, err := s.w.Resolve("jobs")
 	if err != nil && problem.CodeOf(err) != problem.NoCurrent {
 		s.t.Fatal(err)
 	}

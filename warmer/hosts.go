@@ -38,7 +38,8 @@ type copyState struct {
 	Err      error     // why it failed last
 	Attempts int       // failures in a row
 	backoff  *backoff.ExponentialBackOff
-	version  int // rises with each change, so that an older look can't undo a newer one
+	looked   bool // for it on the host, since it was forgotten last
+	version  int  // rises with each change, so that an older look can't undo a newer one
 }
 
 func newHost(o HostOptions) *host {
@@ -53,6 +54,9 @@ func (h *host) copyOf(pin registry.Pin) *copyState {
 	}
 	return c
 }
+
+// seen tells whether the host was looked at for the copy.
+func (c *copyState) seen() bool { return c != nil && c.looked }
 
 // view is the host as Plan sees it, with the copies that it asks about.
 func (h *host) view(pins map[registry.Pin]bool) HostView {

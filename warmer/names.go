@@ -1,6 +1,7 @@
 package warmer
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,28 +11,61 @@ import (
 	"github.com/prewarm/prewarm/registry"
 )
 
-// Pin tells which digest a submit's name means now, and the configured image
-// it belongs to. A name is, in this order: a configured image; image:tag of a
-// tracked tag; a ref that an image tracks; repo@digest where that is current.
-// No registry is asked.
-func (w *Warmer) Pin(name string) (image string, pin registry.Pin, err error) {
+// Resolve tells which digest a submit's name means now, the configured image
+// that it belongs to, and the track of it, as TrackID writes it. A name is, in
+// this order: a configured image; image:tag of a tracked tag; a ref that an
+// image tracks; repo@digest where that is current, kept or held by a pin scope.
+// No registry is asked. With problem.NoCurrent image and track are valid, and
+// the pin is not.
+func (w *Warmer) Resolve(name string) (image, track string, pin registry.Pin, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if e := w.entryOf(name); e != nil && len(e.tracks) == 0 {
-		return name, registry.Pin{}, e.noTags()
+		return name, name, registry.Pin{}, e.noTags()
 	}
-	if t := w.named(name); t != nil {
-		return w.currentOf(t)
-	}
-	if ref, err := registry.ParseRef(name); err == nil {
-		if t := w.tracking(ref); t != nil {
-			return w.currentOf(t)
-		}
+	if t := w.meant(name); t != nil {
+		pin, err := w.currentOf(t)
+		return t.ID.Image, t.ID.String(), pin, err
 	}
 	if pin, err := registry.ParsePin(name); err == nil {
-		return w.pinned(pin)
+		return w.manages(pin)
 	}
-	return "", registry.Pin{}, w.notManaged(name)
+	return "", "", registry.Pin{}, w.notManaged(name)
+}
+
+// Fresh is Resolve, but for what the name's tag shows in its registry now,
+// whatever is current. A new digest gets its rollout, on disk before Fresh
+// returns. One that is held is given all the same: WarmHosts tells of it why it
+// is warm nowhere.
+func (w *Warmer) Fresh(ctx context.Context, name string) (image, track string, pin registry.Pin, err error) {
+	t, ok := w.watched(name)
+	if !ok {
+		return w.Resolve(name)
+	}
+	found, err := w.checkTrack(ctx, t)
+	return t.ID.Image, t.ID.String(), found.Pin, err
+}
+
+// watched finds the track of a name whose tag can show something new.
+func (w *Warmer) watched(name string) (Track, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if t := w.meant(name); t != nil && !t.leaving {
+		return t.Track, true
+	}
+	return Track{}, false
+}
+
+// meant finds the track that a name means: one of ours, or a ref. The caller
+// holds mu.
+func (w *Warmer) meant(name string) *track {
+	if t := w.named(name); t != nil {
+		return t
+	}
+	if ref, err := registry.ParseRef(name); err == nil {
+		return w.tracking(ref)
+	}
+	return nil
 }
 
 // named finds the track that an image or image:tag means. The caller holds mu.
@@ -58,12 +92,12 @@ func (w *Warmer) tracking(ref registry.Ref) *track {
 }
 
 // currentOf gives the current digest of a track. The caller holds mu.
-func (w *Warmer) currentOf(t *track) (string, registry.Pin, error) {
+func (w *Warmer) currentOf(t *track) (registry.Pin, error) {
 	s := t.state()
 	if s.Current != nil {
-		return t.ID.Image, s.Current.Pin, nil
+		return s.Current.Pin, nil
 	}
-	return t.ID.Image, registry.Pin{}, problem.New(problem.NoCurrent,
+	return registry.Pin{}, problem.New(problem.NoCurrent,
 		fmt.Sprintf("%s has no current digest yet: %s", t.ID, w.whyNoCurrent(t, s)),
 		"wait for it with --wait-warm, or see prewarm status")
 }
@@ -109,8 +143,11 @@ func reasons(all []Reason) string {
 func (w *Warmer) whereCold(t *track, r Rollout) string {
 	var cold []string
 	for _, name := range t.Hosts {
-		if s := w.hostCopy(r, name); s.State != StateWarm {
+		switch s := w.hostCopy(r, name); {
+		case s.State != StateWarm:
 			cold = append(cold, name+": "+s.Summary())
+		case w.isPaused(Placing, name):
+			cold = append(cold, name+": "+drained)
 		}
 	}
 	if len(cold) == 0 {
@@ -119,22 +156,37 @@ func (w *Warmer) whereCold(t *track, r Rollout) string {
 	return strings.Join(cold, "; ")
 }
 
-// pinned finds the image that a pin belongs to. The caller holds mu.
-func (w *Warmer) pinned(pin registry.Pin) (string, registry.Pin, error) {
+// manages finds the image and the track that a pin belongs to. The caller holds
+// mu.
+func (w *Warmer) manages(pin registry.Pin) (image, track string, found registry.Pin, err error) {
 	for t := range w.tracks() {
 		s := t.state()
 		if s.Current != nil && s.Current.Pin == pin || slices.ContainsFunc(s.Kept, func(r Rollout) bool { return r.Pin == pin }) {
-			return t.ID.Image, pin, nil
+			return t.ID.Image, t.ID.String(), pin, nil
+		}
+	}
+	for _, e := range w.entries {
+		if s := w.sought[HeldPin{e.Image, pin}]; s != nil && s.held {
+			return e.Image, w.trackNamed(e, pin), pin, nil
 		}
 	}
 	for t := range w.tracks() {
 		if t.Repository == pin.Repository() {
-			return "", registry.Pin{}, problem.New(problem.DigestNotManaged,
-				fmt.Sprintf("%s is neither current nor kept for a rollback of %s", pin, t.ID),
+			return "", "", registry.Pin{}, problem.New(problem.DigestNotManaged,
+				fmt.Sprintf("%s is neither current nor kept for a rollback of %s, and no pin scope holds it", pin, t.ID),
 				fmt.Sprintf("run %s by name, or make this digest current by an image with track: {digest: %s}", t.ID.Image, pin.Digest()))
 		}
 	}
-	return "", registry.Pin{}, w.notManaged(pin.String())
+	return "", "", registry.Pin{}, w.notManaged(pin.String())
+}
+
+// trackNamed is the track whose tag showed a digest, or the image itself where
+// nobody knows any more. The caller holds mu.
+func (w *Warmer) trackNamed(e *entry, pin registry.Pin) string {
+	if told := w.sightings(e, pin); len(told) > 0 {
+		return told[0].Track.String()
+	}
+	return e.Image
 }
 
 // notManaged says that no entry answers to name, which ones are near, and what

@@ -16,8 +16,8 @@ func TestNamingAnImage(t *testing.T) {
 		s.check()
 		s.settle(time.Second)
 		for _, name := range []string{"jobs", "jobs:latest", repository, repository + ":latest", one.String()} {
-			if image, pin, err := s.w.Pin(name); err != nil || image != "jobs" || pin != one {
-				t.Errorf("%s: got %s %v %v", name, image, pin, err)
+			if image, track, pin, err := s.w.Resolve(name); err != nil || image != "jobs" || track != "jobs:latest" || pin != one {
+				t.Errorf("%s: got %s %s %v %v", name, image, track, pin, err)
 			}
 		}
 		for name, want := range map[string]struct {
@@ -32,7 +32,7 @@ func TestNamingAnImage(t *testing.T) {
 			"":        {problem.ImageNotManaged, nil},
 			"UPPER//": {problem.ImageNotManaged, nil},
 		} {
-			_, pin, err := s.w.Pin(name)
+			_, _, pin, err := s.w.Resolve(name)
 			if problem.CodeOf(err) != want.code || !pin.IsZero() {
 				t.Errorf("%q: got %v %v, want %s", name, pin, err, want.code)
 				continue
@@ -52,7 +52,7 @@ func TestNoCurrentSaysWhatItWaitsFor(t *testing.T) {
 	inTime(t, []string{"a"}, func(s *scene) {
 		expect := func(words string) {
 			t.Helper()
-			_, _, err := s.w.Pin("jobs")
+			_, _, _, err := s.w.Resolve("jobs")
 			if problem.CodeOf(err) != problem.NoCurrent || !strings.Contains(err.Error(), words) {
 				t.Errorf("got %v, want %q", err, words)
 			}
@@ -85,6 +85,39 @@ func TestRewarmRefuses(t *testing.T) {
 			if _, err := s.w.Rewarm(c.image, c.hosts); problem.CodeOf(err) != c.want {
 				t.Errorf("%s on %v: got %v, want %s", c.image, c.hosts, err, c.want)
 			}
+		}
+	})
+}
+
+func TestFreshAsksTheRegistry(t *testing.T) {
+	t.Parallel()
+	inTime(t, []string{"a"}, func(s *scene) {
+		ctx := context.Background()
+		one := s.live(1)
+		two := s.push(2) // which nobody has looked at
+		for _, name := range []string{"jobs", "jobs:latest", repository + ":latest"} {
+			image, track, pin, err := s.w.Fresh(ctx, name)
+			if err != nil || image != "jobs" || track != "jobs:latest" || pin != two {
+				t.Errorf("%s: got %s %s %v %v", name, image, track, pin, err)
+			}
+		}
+		if _, _, pin, err := s.w.Resolve("jobs"); err != nil || pin != one {
+			t.Errorf("by name before it is warm: %v %v", pin, err)
+		}
+		if all, _ := s.store.Rollouts(ctx); len(all) != 2 || all[1].Pin != two {
+			t.Errorf("not written down: %+v", all)
+		}
+		asked := s.tags.resolved
+		if _, _, pin, err := s.w.Fresh(ctx, one.String()); err != nil || pin != one || s.tags.resolved != asked {
+			t.Errorf("a digest: %v %v, %d requests", pin, err, s.tags.resolved-asked)
+		}
+		s.tags.set(two, problem.New(problem.RegistryUnavailable, "look at jobs: the registry is down", ""))
+		image, track, pin, err := s.w.Fresh(ctx, "jobs")
+		if problem.CodeOf(err) != problem.RegistryUnavailable || image != "jobs" || track != "jobs:latest" || !pin.IsZero() {
+			t.Errorf("got %s %s %v %v", image, track, pin, err)
+		}
+		if _, _, _, err := s.w.Fresh(ctx, "nope"); problem.CodeOf(err) != problem.ImageNotManaged {
+			t.Errorf("of no image: %v", err)
 		}
 	})
 }

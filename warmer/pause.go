@@ -19,8 +19,8 @@ type pauseKey struct {
 }
 
 // Pause stops an activity on a host, or on the fleet where host is empty, until
-// Resume; it is on disk when it returns. Pulls under way go on. Asking twice
-// changes nothing.
+// Resume; it is on disk when it returns. Pulls and runs under way go on. Asking
+// twice changes nothing.
 func (w *Warmer) Pause(ctx context.Context, what Activity, host, who string) error {
 	return w.setPause(ctx, Pause{What: what, Host: host, Since: time.Now(), Who: who}, true)
 }
@@ -45,9 +45,9 @@ func (w *Warmer) setPause(ctx context.Context, p Pause, paused bool) error {
 	if already == paused {
 		return nil
 	}
-	verb, change := Resuming, Change{Resumed: []Pause{p}}
+	verb, change := p.verb(paused), Change{Resumed: []Pause{p}}
 	if paused {
-		verb, change = Pausing, Change{Paused: []Pause{p}}
+		change = Change{Paused: []Pause{p}}
 	}
 	act, err := newAct(verb, p.Who)
 	if err != nil {
@@ -75,8 +75,10 @@ func (w *Warmer) setPause(ctx context.Context, p Pause, paused bool) error {
 // pausable refuses what can't be paused. The caller holds mu.
 func (w *Warmer) pausable(p Pause) error {
 	switch {
-	case p.What != Watching && p.What != Pulling:
-		return problem.New(problem.InvalidRequest, fmt.Sprintf("pause %q: there is no such activity", p.What), "name watching or warming")
+	case !slices.Contains([]Activity{Watching, Pulling, Placing}, p.What):
+		return problem.New(problem.InvalidRequest, fmt.Sprintf("pause %q: there is no such activity", p.What), "name watching, warming or placing")
+	case p.What == Placing && p.Host == "":
+		return problem.New(problem.InvalidRequest, "drain the whole fleet: no run would be placed anywhere", "name one host; prewarm status lists the hosts")
 	case p.What == Watching && p.Host != "":
 		return problem.New(problem.InvalidRequest, "pause watching on host "+p.Host+": tags are looked at once for the whole fleet", "leave the host out, or pause warming on it")
 	case p.Host != "" && w.hosts[p.Host] == nil:
@@ -85,12 +87,30 @@ func (w *Warmer) pausable(p Pause) error {
 	return nil
 }
 
-// String says what is paused where.
-func (p Pause) String() string {
-	if p.Host == "" {
-		return string(p.What) + " on the fleet"
+// verb is what somebody did who began the pause, or ended it.
+func (p Pause) verb(paused bool) Verb {
+	switch {
+	case p.What == Placing && paused:
+		return Draining
+	case p.What == Placing:
+		return Undraining
+	case paused:
+		return Pausing
+	default:
+		return Resuming
 	}
-	return string(p.What) + " on host " + p.Host
+}
+
+// String says what is paused where, as the object of its verb.
+func (p Pause) String() string {
+	switch {
+	case p.What == Placing:
+		return "host " + p.Host
+	case p.Host == "":
+		return string(p.What) + " on the fleet"
+	default:
+		return string(p.What) + " on host " + p.Host
+	}
 }
 
 // isPaused tells whether an activity is paused on a host itself, or on the

@@ -13,6 +13,8 @@ type Desired struct {
 	// Tracks in the order of the configuration, which is also the order in
 	// which their pulls are started.
 	Tracks []TrackState
+	// Pinned are what pin scopes hold and no track sees to.
+	Pinned []Pinned
 	// Registries are the rules of registries, by host, that have some.
 	Registries map[string]RegistryRules
 	// Pulls is how many pulls the fleet may have at once; 0: any number.
@@ -48,6 +50,14 @@ type TrackState struct {
 	changes int // the track's, when it was looked at
 }
 
+// Pinned is a digest that pin scopes hold, whatever became of its rollout, and
+// the hosts that are to have it.
+type Pinned struct {
+	Image   string
+	Rollout Rollout
+	Hosts   []string
+}
+
 // Observed is what is known of the fleet at one moment.
 type Observed struct {
 	Now   time.Time
@@ -63,10 +73,19 @@ type Observed struct {
 }
 
 // Needs are what runs wait for: pins, and images of which nothing is current
-// yet.
+// yet; and what is held for runs to come.
 type Needs struct {
 	Pins   map[registry.Pin]bool
 	Images map[string]bool
+	// Held are the digests that live pin scopes hold: the image's hosts are to
+	// have them, and keep them, whatever becomes of the tag.
+	Held map[HeldPin]bool
+}
+
+// HeldPin is a digest as one image means it: for the hosts of that image.
+type HeldPin struct {
+	Image string
+	Pin   registry.Pin
 }
 
 // Contact is what is known of reaching a host.
@@ -88,7 +107,10 @@ type HostView struct {
 	FreePulls int
 	// Paused tells that somebody stopped warming on this host.
 	Paused bool
-	Copies map[registry.Pin]CopyView
+	// Drained tells that somebody took the host out of use for runs. It is
+	// warmed, and waited for by nobody.
+	Drained bool
+	Copies  map[registry.Pin]CopyView
 }
 
 // CopyState is where the copy of a pin on a host stands.
@@ -183,6 +205,7 @@ func Plan(d Desired, o Observed) []Action {
 		wanted.add(t, current, coming, o)
 		actions = append(actions, publish(t, current, o)...)
 	}
+	wanted.addPinned(d.Pinned, o)
 	return append(actions, pulls(wanted, d, o)...)
 }
 

@@ -49,6 +49,8 @@ func script(s string) HostView {
 			v.Platform = arm64
 		case "unknown", "unreachable", "duplicate_engine":
 			v.Contact = Contact(word)
+		case "drained":
+			v.Drained = true
 		case "full":
 			v.FreePulls = 0
 		case "one":
@@ -114,6 +116,9 @@ func TestPlan(t *testing.T) {
 		{"no reachable host promotes nothing", 0, []int{1}, "unreachable", "unreachable", ""},
 		{"a host not yet looked at may count", 0, []int{1}, "1:warm", "unknown", ""},
 		{"a host of another platform does not count", 0, []int{1}, "1:warm", "arm64", "promote 1"},
+		{"a drained host does not count, and is warmed", 0, []int{1}, "1:warm", "drained", "promote 1; pull b 1"},
+		{"nor does it before it was looked at", 0, []int{1}, "1:warm", "unknown drained", "promote 1"},
+		{"drained hosts alone promote nothing", 0, []int{1}, "drained 1:warm", "drained 1:warm", ""},
 		{"no host of its platform promotes nothing", 0, []int{1}, "arm64", "arm64", ""},
 		{"one engine under two names counts for neither", 0, []int{1}, "duplicate_engine 1:warm", "duplicate_engine 1:warm", ""},
 		{"a failing host holds the promotion back", 0, []int{1}, "1:warm", "1:failed", ""},
@@ -161,6 +166,40 @@ func TestOnePullForAPinThatTwoImagesWant(t *testing.T) {
 	}
 }
 
+func TestWhatPinScopesHoldIsPulled(t *testing.T) {
+	t.Parallel()
+	night := rolloutN(3, Superseded, amd64)
+	for _, c := range []struct {
+		name   string
+		a      string
+		waited bool // a run waits for it
+		want   string
+	}{
+		{"beside the current one", "1:warm", false, "pull a 3"},
+		{"after all that is coming", "one 1:warm", false, "pull a 2"},
+		{"before it where a run waits for it", "one 1:warm", true, "pull a 3"},
+		{"not twice", "1:warm 2:warm 3:pulling", false, "promote 2"},
+		{"not where it is", "1:warm 2:pulling 3:warm", false, ""},
+		{"again where its keep-tag went", "1:warm 2:pulling 3:unkept", false, "pull a 3"},
+		{"not before its backoff is over", "1:warm 2:pulling 3:failed", false, ""},
+		{"on drained hosts, too", "drained 1:warm 2:warm", false, "pull a 3"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			current := rolloutN(1, Current, amd64)
+			state := TrackState{Track: Track{ID: current.Track, Hosts: []string{"a"}, Policy: everywhere}, Current: &current}
+			if !strings.Contains(c.name, "beside") {
+				state.Coming = []Rollout{rolloutN(2, Warming, amd64)}
+			}
+			got := told(Plan(Desired{Tracks: []TrackState{state}, Pinned: []Pinned{{Image: "jobs", Rollout: night, Hosts: []string{"a"}}}},
+				Observed{Now: noon, Hosts: map[string]HostView{"a": script(c.a)}, Needs: Needs{Pins: map[registry.Pin]bool{night.Pin: c.waited}}}))
+			if got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
 // scene draws a random fleet in a random state.
 func scene(t *rapid.T) (Desired, Observed) {
 	var names []string
@@ -172,6 +211,7 @@ func scene(t *rapid.T) (Desired, Observed) {
 			Contact:   rapid.SampledFrom([]Contact{Reachable, Reachable, Reachable, Unreachable, Unknown, Duplicate}).Draw(t, "contact"),
 			Platform:  rapid.SampledFrom([]registry.Platform{amd64, amd64, arm64}).Draw(t, "platform"),
 			FreePulls: rapid.IntRange(0, 3).Draw(t, "free"),
+			Drained:   rapid.IntRange(0, 4).Draw(t, "drained") == 0,
 			Copies:    map[registry.Pin]CopyView{},
 		}
 		for n := 1; n <= 5; n++ {
@@ -258,6 +298,9 @@ func expectReady(t *rapid.T, r Rollout, d Desired, o Observed) {
 			c := h.Copies[r.Pin]
 			_, made := r.Manifest.For(h.Platform)
 			late := c.State == Failed && o.Now.Sub(c.FailedSince) >= straggler
+			if h.Drained {
+				continue
+			}
 			if h.Contact == Reachable && made && c.State == Warm {
 				warm++
 			}

@@ -94,6 +94,7 @@ func (w *Warmer) found(h *host, look lookAt, found Copy, ok bool) {
 	defer w.mu.Unlock()
 	if c := h.copyOf(look.pin); c.version == look.version {
 		w.observe(h, look.pin, c, found, ok)
+		c.looked = true
 	}
 }
 
@@ -136,7 +137,18 @@ func (w *Warmer) wants(h *host, pin registry.Pin) bool {
 			return true
 		}
 	}
+	for key, s := range w.sought {
+		if key.Pin == pin && s.held && w.meantFor(key.Image, h.Name) {
+			return true
+		}
+	}
 	return false
+}
+
+// meantFor tells whether an image is for a host. The caller holds mu.
+func (w *Warmer) meantFor(image, host string) bool {
+	e := w.entryOf(image)
+	return e != nil && slices.Contains(e.Hosts, host)
 }
 
 // doubt takes a copy that could not be looked at for absent, until the host is
@@ -156,9 +168,9 @@ type lookAt struct {
 	version int
 }
 
-// toInspect lists the pins that matter on a host: those that it is to hold and,
-// now and then or where all are asked for, other superseded ones. It forgets the
-// copies that no rollout in memory tells of.
+// toInspect lists the pins that matter on a host: those that it is to hold or
+// that somebody asked for and, now and then or where all are asked for, other
+// superseded ones. It forgets the copies that nothing tells of any more.
 func (w *Warmer) toInspect(h *host, all bool) []lookAt {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -181,6 +193,12 @@ func (w *Warmer) toInspect(h *host, all bool) []lookAt {
 			}
 		}
 	}
+	for key := range w.sought {
+		known[key.Pin] = true
+		if w.meantFor(key.Image, h.Name) {
+			wanted[key.Pin] = true
+		}
+	}
 	for pin, c := range h.copies {
 		if !known[pin] && !c.Busy {
 			delete(h.copies, pin)
@@ -200,17 +218,26 @@ const reinspectLimit = 5 * time.Second
 // One that was superseded is looked at seldom, and is not to go live again where
 // it only was. What can't be looked at is not taken for warm.
 func (w *Warmer) reinspect(ctx context.Context, id TrackID, pin registry.Pin) {
+	w.mu.Lock()
+	t := w.trackOf(id)
+	if t == nil {
+		w.mu.Unlock()
+		return // a reload took it away
+	}
+	hosts := t.Hosts
+	w.mu.Unlock()
+	w.inspectOn(ctx, hosts, pin)
+}
+
+// inspectOn looks for a digest on hosts now, as far as they can be reached.
+func (w *Warmer) inspectOn(ctx context.Context, hosts []string, pin registry.Pin) {
 	ctx, cancel := context.WithTimeout(ctx, reinspectLimit)
 	defer cancel()
 	var looks sync.WaitGroup
 	defer looks.Wait()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	t := w.trackOf(id)
-	if t == nil {
-		return // a reload took it away
-	}
-	for _, name := range t.Hosts {
+	for _, name := range hosts {
 		h := w.hosts[name]
 		if h == nil || h.contact != Reachable {
 			continue

@@ -119,7 +119,7 @@ func ready(r Rollout, t Track, o Observed) bool {
 	for _, name := range t.Hosts {
 		h := o.Hosts[name]
 		switch {
-		case h.Contact == Unknown:
+		case h.Contact == Unknown && !h.Drained:
 			counted++
 		case !counts(r, h, o.Now, t.Policy.Promote.Straggler):
 		default:
@@ -136,11 +136,11 @@ func ready(r Rollout, t Track, o Observed) bool {
 // one at least.
 func quorum(n, percent int) int { return max(1, (n*percent+99)/100) }
 
-// counts tells whether a promotion waits for the host: it is reachable, the
-// image has something for it, and it has not failed for too long. Where a
+// counts tells whether a promotion waits for the host: it is reachable and not
+// drained, the image has something for it, and it has not failed for too long. Where a
 // digest is gone upstream there is nothing to wait for.
 func counts(r Rollout, h HostView, now time.Time, straggler time.Duration) bool {
-	if h.Contact != Reachable {
+	if h.Contact != Reachable || h.Drained {
 		return false
 	}
 	if _, ok := r.Manifest.For(h.Platform); !ok {

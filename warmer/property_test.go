@@ -65,7 +65,7 @@ func drawOp(t *rapid.T) op {
 		what: rapid.SampledFrom([]string{
 			"push", "push", "check", "forget", "untag", "prune", "wipe", "down", "up", "fail", "full", "slow", "restart", "store fails", "registry fails",
 			"deleted", "hold", "unhold", "rollback", "approve", "pause", "resume", "leave", "join", "mute", "seed", "limit", "nothing",
-			"remove image", "add image", "retag", "window", "cooldown",
+			"remove image", "add image", "retag", "window", "cooldown", "drain", "undrain", "scope", "end scopes",
 		}).Draw(t, "what"),
 		host:   rapid.SampledFrom(three).Draw(t, "host"),
 		digest: rapid.IntRange(1, 6).Draw(t, "digest"),
@@ -115,6 +115,14 @@ func (o op) do(s *scene) {
 	case "leave", "join":
 		s.present[o.host] = o.what == "join"
 		s.reconfigure()
+	case "scope":
+		if _, _, pin, err := s.w.Resolve("jobs"); err == nil {
+			s.hold(pin, true)
+		}
+	case "end scopes":
+		for key := range s.needs.now().Held {
+			s.hold(key.Pin, false)
+		}
 	case "mute":
 		h.MuteEvents(o.digest%2 == 0)
 	default:
@@ -177,6 +185,10 @@ func (s *scene) person(o op) {
 		_ = s.w.Pause(ctx, warmer.Pulling, o.host, "ana")
 	case "resume":
 		_ = s.w.Resume(ctx, warmer.Pulling, o.host, "ana")
+	case "drain":
+		_ = s.w.Pause(ctx, warmer.Placing, o.host, "ana")
+	case "undrain":
+		_ = s.w.Resume(ctx, warmer.Placing, o.host, "ana")
 	}
 }
 
@@ -237,6 +249,7 @@ func (s *scene) quiet() string {
 	for name, h := range s.hosts {
 		s.present[name] = true
 		_ = s.w.Resume(ctx, warmer.Pulling, name, "ana")
+		_ = s.w.Resume(ctx, warmer.Placing, name, "ana")
 		h.SetDown(false)
 		h.SetPullSpeed(0)
 		h.SetDisk(warmer.Disk{})
@@ -271,6 +284,11 @@ func (s *scene) quiet() string {
 	s.settle(15 * time.Minute)
 	if failure := s.cold(fresh); failure != "" {
 		return failure
+	}
+	for key := range s.needs.now().Held {
+		if warm, cold := s.w.WarmHosts("jobs", key.Pin); len(warm) < len(s.hosts) {
+			return fmt.Sprintf("%v is held and not warm: %v", key.Pin, cold)
+		}
 	}
 	return s.broken()
 }

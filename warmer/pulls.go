@@ -11,7 +11,7 @@ import (
 const seedStall = 30 * time.Second
 
 // wants are the rollouts that hosts are to hold, by urgency: those that runs
-// wait for, current ones, the oldest in flight, the newest in flight, kept ones.
+// wait for, current ones, the oldest in flight, the newest in flight, kept and held ones.
 type wants [5][]want
 
 // want is a rollout and the hosts that are to hold it.
@@ -49,6 +49,18 @@ func (w *wants) add(t TrackState, current *Rollout, coming []Rollout, o Observed
 	}
 	for i := range t.Kept {
 		file(&t.Kept[i], forRollback, false)
+	}
+}
+
+// addPinned files what pin scopes hold: at any time, since a run of the scope
+// can have nothing else.
+func (w *wants) addPinned(pinned []Pinned, o Observed) {
+	for i := range pinned {
+		p, urgency := &pinned[i], forRollback
+		if o.Needs.Pins[p.Rollout.Pin] {
+			urgency = forRuns
+		}
+		w[urgency] = append(w[urgency], want{&p.Rollout, p.Hosts})
 	}
 }
 

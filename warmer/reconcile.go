@@ -31,6 +31,7 @@ func (w *Warmer) reconcile(ctx context.Context) time.Duration {
 
 	now := time.Now()
 	needs := w.opts.Needs()
+	w.hold(now, needs.Held)
 	desired, observed := w.look(now, needs)
 	actions := Plan(desired, observed)
 	err := w.decide(ctx, now, actions)
@@ -58,7 +59,7 @@ func (w *Warmer) reconcile(ctx context.Context) time.Duration {
 func (w *Warmer) look(now time.Time, needs Needs) (Desired, Observed) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	d := Desired{Registries: w.setup.Registries, Pulls: w.setup.Pulls}
+	d := Desired{Registries: w.setup.Registries, Pulls: w.setup.Pulls, Pinned: w.pinned(now)}
 	pins, needed := make(map[registry.Pin]bool), make(map[registry.Pin]bool)
 	maps.Copy(needed, needs.Pins)
 	for t := range w.tracks() {
@@ -76,6 +77,9 @@ func (w *Warmer) look(now time.Time, needs Needs) (Desired, Observed) {
 			needed[t.asked] = true
 		}
 	}
+	for _, p := range d.Pinned {
+		pins[p.Rollout.Pin] = true
+	}
 	needs.Pins = needed
 	o := Observed{
 		Now: now, Hosts: make(map[string]HostView, len(w.hosts)),
@@ -83,7 +87,7 @@ func (w *Warmer) look(now time.Time, needs Needs) (Desired, Observed) {
 	}
 	for name, h := range w.hosts {
 		v := h.view(pins)
-		v.Paused = w.isPaused(Pulling, name)
+		v.Paused, v.Drained = w.isPaused(Pulling, name), w.isPaused(Placing, name)
 		o.Hosts[name] = v
 	}
 	maps.Copy(o.Pulling, w.pulling)

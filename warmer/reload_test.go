@@ -109,7 +109,7 @@ func TestAnImageThatComesBackGoesOn(t *testing.T) {
 		s.expectCurrent(one)
 		two := s.push(2)
 		look("other")
-		if _, pin, err := s.w.Pin("other"); pin != two {
+		if _, _, pin, err := s.w.Resolve("other"); pin != two {
 			t.Errorf("another image is stuck: %v %v", pin, err)
 		}
 		if j.count("not written down") > 0 {

@@ -3,6 +3,7 @@ package warmer
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/prewarm/prewarm/internal/problem"
 	"github.com/prewarm/prewarm/registry"
@@ -29,11 +30,7 @@ func (w *Warmer) Rewarm(image string, hosts []string) (registry.Pin, error) {
 	}
 	for _, name := range e.Hosts {
 		if h := w.hosts[name]; h != nil && (len(hosts) == 0 || slices.Contains(hosts, name)) {
-			for _, t := range e.tracks {
-				for _, r := range t.rollouts {
-					h.forgive(r.Pin)
-				}
-			}
+			w.forgiveAll(h, e)
 		}
 	}
 	for _, t := range e.tracks {
@@ -44,6 +41,22 @@ func (w *Warmer) Rewarm(image string, hosts []string) (registry.Pin, error) {
 	}
 	w.Kick()
 	return e.tracks[0].asked, nil
+}
+
+// forgiveAll ends the backoffs of an image's copies on a host, and those of what
+// is found out about it. The caller holds mu.
+func (w *Warmer) forgiveAll(h *host, e *entry) {
+	for _, t := range e.tracks {
+		for _, r := range t.rollouts {
+			h.forgive(r.Pin)
+		}
+	}
+	for key, s := range w.sought {
+		if key.Image == e.Image {
+			h.forgive(key.Pin)
+			s.nextTry = time.Time{}
+		}
+	}
 }
 
 // retryVerification forgets the verdicts of held rollouts, so that they are

@@ -101,6 +101,14 @@ func (w *Warmer) nextDue(now time.Time) time.Duration {
 	for _, until := range w.closed {
 		sooner(until)
 	}
+	for key, s := range w.sought {
+		sooner(s.nextTry)
+		for _, h := range w.hosts {
+			if c := h.copies[key.Pin]; c != nil && s.held {
+				sooner(c.NextTry)
+			}
+		}
+	}
 	for t := range w.tracks() {
 		if t.settled {
 			sooner(t.wake)

@@ -74,5 +74,10 @@ func (w *Warmer) childOn(h *host, pin registry.Pin) (registry.Child, bool) {
 			return r.Manifest.For(h.engine.Platform)
 		}
 	}
+	for key, s := range w.sought {
+		if key.Pin == pin && s.rollout != nil {
+			return s.rollout.Manifest.For(h.engine.Platform)
+		}
+	}
 	return registry.Child{}, false
 }

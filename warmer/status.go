@@ -112,6 +112,7 @@ type HostStatus struct {
 	Pulls   int
 	Drift   Drift
 	Paused  bool // warming, on this host or on the fleet
+	Drained bool // no run is placed on it
 }
 
 // Images gives the status of every image, in the order of the configuration.
@@ -155,37 +156,10 @@ func (w *Warmer) Hosts() []HostStatus {
 		all = append(all, HostStatus{
 			Name: name, Contact: h.contact, Since: h.since, Err: h.err, Engine: h.engine,
 			Pulls: h.Pulls, Pulling: h.busy, Drift: h.drift.status(time.Now()),
-			Paused: w.isPaused(Pulling, name) || w.isPaused(Pulling, ""),
+			Paused: w.isPaused(Pulling, name) || w.isPaused(Pulling, ""), Drained: w.isPaused(Placing, name),
 		})
 	}
 	return all
-}
-
-// WarmHosts tells on which of an image's hosts a pin is warm now, and for the
-// others why not.
-func (w *Warmer) WarmHosts(image string, pin registry.Pin) (warm []string, cold map[string]string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	cold = make(map[string]string)
-	for t := range w.tracks() {
-		if t.ID.Image != image {
-			continue
-		}
-		for _, r := range t.rollouts {
-			if r.Pin != pin {
-				continue
-			}
-			for _, name := range t.Hosts {
-				if c := w.hostCopy(r, name); c.State == StateWarm {
-					delete(cold, name)
-					warm = appendNew(warm, name)
-				} else if !slices.Contains(warm, name) {
-					cold[name] = c.Summary()
-				}
-			}
-		}
-	}
-	return warm, cold
 }
 
 func appendNew(names []string, name string) []string {
@@ -292,15 +266,4 @@ func (w *Warmer) sharedEngine(h *host) string {
 		}
 	}
 	return "the same engine as " + strings.Join(others, ", ") + ": keep one of the entries"
-}
-
-// Marker is the mark of the engine that answers for a host now; empty before
-// the first contact.
-func (w *Warmer) Marker(name string) string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if h := w.hosts[name]; h != nil {
-		return h.engine.Marker
-	}
-	return ""
 }

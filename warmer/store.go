@@ -57,12 +57,14 @@ type Verb string
 
 // The verbs.
 const (
-	Approved  Verb = "approve"
-	Holding   Verb = "hold"
-	Unholding Verb = "unhold"
-	WentBack  Verb = "rollback"
-	Pausing   Verb = "pause"
-	Resuming  Verb = "resume"
+	Approved   Verb = "approve"
+	Holding    Verb = "hold"
+	Unholding  Verb = "unhold"
+	WentBack   Verb = "rollback"
+	Pausing    Verb = "pause"
+	Resuming   Verb = "resume"
+	Draining   Verb = "drain"
+	Undraining Verb = "undrain"
 )
 
 // Act is something that somebody did, kept for the history.
@@ -88,6 +90,7 @@ type Activity string
 const (
 	Watching Activity = "watching" // looking at tags by their schedules
 	Pulling  Activity = "warming"  // starting pulls
+	Placing  Activity = "placing"  // of runs on a host: a pause of it drains the host
 )
 
 // Pause is an activity that somebody stopped for a while.

@@ -54,7 +54,7 @@ func TestApproval(t *testing.T) {
 		if !s.current().IsZero() || s.hosts["a"].Pulls(one) != 0 {
 			t.Fatal("warmed without an approval")
 		}
-		if _, _, err := s.w.Pin("jobs"); !strings.Contains(err.Error(), "is held (approval)") {
+		if _, _, _, err := s.w.Resolve("jobs"); !strings.Contains(err.Error(), "is held (approval)") {
 			t.Errorf("a submit is told %v", err)
 		}
 		if _, err := s.w.Approve(ctx, "jobs", "sha256:ffff", "ana"); problem.CodeOf(err) != problem.RolloutNotFound {
@@ -330,7 +330,7 @@ func TestKeptDigestsStayWarmForARollback(t *testing.T) {
 		s.hosts["a"].Wipe()
 		s.settle(2 * time.Minute)
 		for pin, want := range map[string]bool{one.String(): false, two.String(): true} {
-			image, found, err := s.w.Pin(pin) // what is kept can be run by its digest
+			image, _, found, err := s.w.Resolve(pin) // what is kept can be run by its digest
 			if want != (err == nil) || want && (image != "jobs" || found.String() != pin) {
 				t.Errorf("%s: %v", pin, err)
 			}

@@ -104,6 +104,8 @@ type Warmer struct {
 	// engines are the markers of the engines that answered last, by host, and
 	// written those of them that are on disk.
 	engines, written map[string]string
+	// sought are digests that matter beside what is live.
+	sought map[HeldPin]*sought
 	// verifying are the rollouts whose verification is under way.
 	verifying map[string]bool
 	events    events
@@ -124,6 +126,7 @@ func New(o Options) *Warmer {
 		pauses:    make(map[pauseKey]Pause),
 		engines:   make(map[string]string),
 		written:   make(map[string]string),
+		sought:    make(map[HeldPin]*sought),
 		verifying: make(map[string]bool),
 		changed:   make(chan struct{}),
 	}

@@ -214,13 +214,41 @@ func TestFullDiskCancels(t *testing.T) {
 func TestServerLost(t *testing.T) {
 	t.Parallel()
 	f := serve(t)
-	p := start(t, f.url, nil, "run", "jobs", "--", "sleep", "1m")
+	p := start(t, f.url, nil, "run", "jobs", "--reconnect", "300ms", "--", "sleep", "1m")
 	p.stdout.await(t, "sleeping")
 	f.listener.cut()
 	p.wantEnd(123, "prewarm: lost sight of run ")
 	if !strings.Contains(p.stderr.String(), "which may go on") {
 		t.Errorf("stderr is %s", p.stderr)
 	}
+}
+
+// A server that is restarted under a run is a pause: no line is lost or doubled,
+// and the outcome is the container's.
+func TestRestartUnderARun(t *testing.T) {
+	t.Parallel()
+	const lines = 300
+	f := serve(t)
+	f.hosts["e1"].Program("count", func(ctx context.Context, p *dockertest.Process) int {
+		for n := range lines {
+			fmt.Fprintf(p.Stdout, "line %d\n", n+1)
+			select {
+			case <-ctx.Done():
+			case <-time.After(2 * time.Millisecond):
+			}
+		}
+		return 9
+	})
+	p := start(t, f.url, nil, "run", "jobs", "--", "count")
+	for _, printed := range []string{"line 20\n", "line 100\n"} {
+		p.stdout.await(t, printed)
+		if err := f.again(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.wantEnd(9, "")
+	p.wantStdout(numbered(lines))
+	p.wantStderr("")
 }
 
 // A server that dies while SIGTERM comes can't be asked to cancel.

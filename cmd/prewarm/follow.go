@@ -2,128 +2,104 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"syscall"
-
-	"github.com/spf13/cobra"
+	"time"
 
 	"github.com/prewarm/prewarm/internal/api"
+	"github.com/prewarm/prewarm/internal/problem"
 )
 
-// follower prints the log of a run, and then knows its outcome.
+// follower reads the log of a run by its cursor to the end, over as many
+// connections as it takes.
 type follower struct {
-	id    string
+	client   *api.Client
+	id       string
+	after    int64 // the last line that was printed
+	print    func(api.LogLine) error
+	raw      io.Writer // gets the lines as they came, in place of print
+	patience patience
+}
+
+// toEnd prints the log of the run and gives the ended run.
+func (f *follower) toEnd(ctx context.Context) (api.Run, error) {
+	for {
+		err := f.stream(ctx)
+		if err != nil && !passing(err) {
+			return api.Run{}, err
+		}
+		if err == nil {
+			var run api.Run
+			run, err = look(ctx, f.client, f.id)
+			switch {
+			case err == nil && run.Ended:
+				return run, nil
+			case err == nil: // a server that is stopping ends logs
+				err = fmt.Errorf("the log of run %s ended while it is %s", f.id, run.State)
+			case !passing(err):
+				return run, err
+			}
+		}
+		if err := f.patience.regain(ctx, f.client, f.id, err); err != nil {
+			return api.Run{}, err
+		}
+	}
+}
+
+// stream prints what one connection gives.
+func (f *follower) stream(ctx context.Context) (err error) {
+	before := f.after
+	if f.raw != nil {
+		f.after, err = f.client.CopyLogs(ctx, f.id, f.after, true, outputWriter{f.raw})
+	} else {
+		err = f.client.Logs(ctx, f.id, f.after, true, func(l api.LogLine) error {
+			if l.Seq <= f.after {
+				return nil
+			}
+			f.after = l.Seq
+			return f.print(l)
+		})
+	}
+	if f.after > before {
+		f.patience.progress()
+	}
+	if problem.CodeOf(err) == problem.LogRemoved { // the run says so, too
+		return nil
+	}
+	return err
+}
+
+// watch is a follower at work beside the signals.
+type watch struct {
 	ended chan ending // gets one
 	stop  context.CancelFunc
 }
 
-// ending is a run that ended, or why that was not seen.
-type ending struct {
-	run api.Run
-	err error
-}
-
-// outputError is a line that could not be printed: the run is well, and its
-// reader is not.
-type outputError struct{ err error }
-
-func (e *outputError) Error() string { return e.err.Error() }
-func (e *outputError) Unwrap() error { return e.err }
-
-func (c *cli) follow(cmd *cobra.Command, id string) *follower {
-	ctx, stop := context.WithCancel(cmd.Context())
-	f := &follower{id: id, ended: make(chan ending, 1), stop: stop}
+// follow prints the log of the session's run until its end.
+func (s *session) follow(ctx context.Context, submitted api.Submitted) *watch {
+	ctx, stop := context.WithCancel(ctx)
+	w := &watch{ended: make(chan ending, 1), stop: stop}
+	p := &printer{stdout: s.cmd.OutOrStdout(), stderr: s.cmd.ErrOrStderr(), json: s.cli.json(), result: s.local.printResult, airflow: s.airflow}
+	p.before = joinedText(submitted)
+	f := &follower{client: s.cli.client(), id: submitted.ID, print: p.line, patience: s.patience()}
+	if p.json {
+		f.raw = p.stdout
+	}
 	go func() {
-		run, err := c.printLog(ctx, id, cmd.OutOrStdout(), cmd.ErrOrStderr())
-		f.ended <- ending{run, err}
+		run, err := f.toEnd(ctx)
+		if err == nil {
+			err = p.end(run)
+		}
+		w.ended <- ending{run, err}
 	}()
-	return f
+	return w
 }
 
-// printLog prints the log of a run to its end and gives the ended run.
-func (c *cli) printLog(ctx context.Context, id string, stdout, stderr io.Writer) (api.Run, error) {
-	if err := c.client().Logs(ctx, id, 0, true, c.linePrinter(stdout, stderr)); err != nil {
-		return api.Run{}, err
+// quiet ends the printing, so that the reason comes after the last line.
+func (w *watch) quiet() {
+	w.stop()
+	select {
+	case <-w.ended:
+	case <-time.After(quietWithin): // stdout takes no more
 	}
-	run, err := c.client().Run(ctx, id)
-	if err == nil && c.json() {
-		err = written(printJSONLine(stdout, map[string]any{"run": run}))
-	}
-	return run, err
-}
-
-// linePrinter writes each line to where the container wrote it, as it was.
-func (c *cli) linePrinter(stdout, stderr io.Writer) func(api.LogLine) error {
-	if c.json() {
-		return func(l api.LogLine) error { return written(printJSONLine(stdout, l)) }
-	}
-	return func(l api.LogLine) error {
-		w := stdout
-		if l.Stream == "stderr" {
-			w = stderr
-		}
-		text := l.Text
-		if !l.Open {
-			text += "\n"
-		}
-		_, err := io.WriteString(w, text)
-		return written(err)
-	}
-}
-
-func written(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &outputError{err}
-}
-
-// settle is how the program ends when the log has: by the run's outcome. A run
-// whose output can't be printed is canceled rather than left to itself: nobody
-// would see what it does, nor how it ends.
-func (c *cli) settle(ctx context.Context, id string, e ending) error {
-	var output *outputError
-	switch {
-	case errors.As(e.err, &output):
-		coded := c.cancel(ctx, id, exitUnknown, fmt.Errorf("its output could not be printed: %w", output.err))
-		if errors.Is(output.err, syscall.EPIPE) {
-			coded.code = exitPipe
-		}
-		return coded
-	case e.err != nil:
-		return &codeError{code: exitUnknown, err: fmt.Errorf("lost sight of run %s, which may go on: %w", id, e.err)}
-	default:
-		return outcome(e.run)
-	}
-}
-
-// outcome is the exit code of an ended run, with the reason where there is more
-// to say than the container did.
-func outcome(run api.Run) error {
-	coded := &codeError{code: exitUnknown}
-	if run.ExitCode != nil && *run.ExitCode != 0 {
-		coded.code = *run.ExitCode
-	}
-	switch run.State {
-	case "succeeded":
-		return nil
-	case "failed":
-		if run.Detail != "" {
-			coded.err = errors.New(run.Detail)
-		}
-	case "refused":
-		coded.code, coded.err = exitNothingRan, errors.New(run.Detail)
-	case "canceled":
-		coded.err = fmt.Errorf("run %s was canceled", run.ID)
-		if run.ExitCode == nil {
-			coded.code, coded.err = exitNothingRan, fmt.Errorf("run %s was canceled before its container started", run.ID)
-		}
-	case "interrupted": // an exit code, if there is one, proves nothing
-		coded.code, coded.err = exitUnknown, fmt.Errorf("run %s was interrupted: %s", run.ID, run.Detail)
-	default:
-		coded.err = fmt.Errorf("the log of run %s ended while it is %s: is the server stopping?", run.ID, run.State)
-	}
-	return coded
 }

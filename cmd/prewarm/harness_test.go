@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -17,10 +18,12 @@ import (
 	"github.com/prewarm/prewarm/internal/api"
 	"github.com/prewarm/prewarm/internal/docker/dockertest"
 	"github.com/prewarm/prewarm/internal/problem"
+	"github.com/prewarm/prewarm/internal/seal"
 	"github.com/prewarm/prewarm/internal/server"
 	"github.com/prewarm/prewarm/internal/store"
 	"github.com/prewarm/prewarm/registry"
 	"github.com/prewarm/prewarm/runner"
+	"github.com/prewarm/prewarm/runner/spool"
 	"github.com/prewarm/prewarm/warmer"
 )
 
@@ -36,6 +39,7 @@ type fleet struct {
 	api      api.Client
 	listener *cuttable
 	end      context.CancelFunc
+	again    func() error // stops the server and starts it anew, on its address and state
 	ended    chan error
 }
 
@@ -61,22 +65,34 @@ func newFleet(ctx context.Context, dir string, hosts ...string) (*fleet, error) 
 	for _, name := range hosts {
 		f.hosts[name] = dockertest.NewFake(dockertest.Options{Name: name})
 	}
+	return f, f.begin(ctx, "127.0.0.1:0", dir, hosts)
+}
+
+// begin starts the server on an address.
+func (f *fleet) begin(ctx context.Context, address, dir string, hosts []string) error {
 	var listen net.ListenConfig
-	l, err := listen.Listen(ctx, "tcp", "127.0.0.1:0")
+	l, err := listen.Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	f.listener = &cuttable{Listener: l, closed: make(chan struct{})}
 	f.url = "http://" + l.Addr().String()
 	f.api.URL = f.url
 	run, err := f.wire(ctx, dir, hosts)
 	if err != nil {
-		return nil, errors.Join(err, l.Close())
+		return errors.Join(err, l.Close())
 	}
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	f.end = end
 	go func() { f.ended <- run(life) }()
-	return f, nil
+	f.again = func() error {
+		f.end()
+		if err := <-f.ended; err != nil {
+			return err
+		}
+		return f.begin(ctx, l.Addr().String(), dir, hosts)
+	}
+	return nil
 }
 
 // wire puts the server together, as package app does with real engines.
@@ -98,14 +114,18 @@ func (f *fleet) wire(ctx context.Context, dir string, hosts []string) (run func(
 		}},
 		Registry: f.tags, Store: state, Logger: log, ProbeEvery: 50 * time.Millisecond,
 	}
-	runs := runner.Options{Store: state, LogDir: filepath.Join(dir, "logs"), Logger: log}
 	for _, name := range hosts {
 		warm.Hosts = append(warm.Hosts, warmer.HostOptions{Name: name, Host: f.hosts[name], Pulls: 2})
-		runs.Hosts = append(runs.Hosts, runner.HostOptions{Name: name, Engine: f.hosts[name], Slots: 4})
+	}
+	var r *runner.Runner
+	warm.Needs = func() warmer.Needs {
+		pins, images, _ := r.Waiting()
+		return warmer.Needs{Pins: pins, Images: images}
 	}
 	w := warmer.New(warm)
-	runs.Images = w
-	r := runner.New(runs)
+	if r, err = f.runner(dir, hosts, warmth{w}, state); err != nil {
+		return nil, err
+	}
 	s := server.New(server.Options{Images: w, Runs: r, Registry: f.tags, Version: "test", Logger: log})
 	return func(ctx context.Context) error {
 		group, ctx := errgroup.WithContext(ctx)
@@ -114,6 +134,43 @@ func (f *fleet) wire(ctx context.Context, dir string, hosts []string) (run func(
 		group.Go(func() error { return s.Serve(ctx, f.listener) })
 		return errors.Join(group.Wait(), state.Close())
 	}, errors.Join(w.Load(ctx), r.Recover(ctx))
+}
+
+// runner makes the one of the server, which allows what the scripts ask for.
+func (f *fleet) runner(dir string, hosts []string, images runner.Images, state runner.Store) (*runner.Runner, error) {
+	logs, err := spool.New(spool.Options{Dir: filepath.Join(dir, "logs")})
+	if err != nil {
+		return nil, err
+	}
+	secrets, err := seal.New([]byte(strings.Repeat("k", 32)))
+	if err != nil {
+		return nil, err
+	}
+	setup := runner.Setup{Policy: runner.Policy{BindMounts: []string{"/srv"}}, Images: map[string]runner.ImageOptions{"jobs": {}}}
+	for _, name := range hosts {
+		setup.Hosts = append(setup.Hosts, runner.HostOptions{Name: name, Engine: f.hosts[name], Slots: 4})
+	}
+	return runner.New(runner.Options{
+		Setup: setup, Images: images, Store: state, Spool: logs, Sealer: secrets, ReadFile: os.ReadFile, Logger: slog.New(slog.DiscardHandler),
+	}), nil
+}
+
+// warmth is what the runner sees of the warmer, as package app has it.
+type warmth struct{ *warmer.Warmer }
+
+func (w warmth) Resolve(name string) (runner.Target, error) {
+	image, track, pin, err := w.Warmer.Resolve(name)
+	return runner.Target{Image: image, Track: track, Pin: pin}, err
+}
+
+func (w warmth) Fresh(ctx context.Context, name string) (runner.Target, error) {
+	image, track, pin, err := w.Warmer.Fresh(ctx, name)
+	return runner.Target{Image: image, Track: track, Pin: pin}, err
+}
+
+func (w warmth) Facts(host string) runner.Facts {
+	f, _ := w.Warmer.Facts(host)
+	return runner.Facts(f)
 }
 
 // stop ends the server in order, and then the containers that go on.

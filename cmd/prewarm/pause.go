@@ -74,6 +74,9 @@ func printPauses(w io.Writer, all []api.Pause, what, host string) {
 	}
 }
 
+// placing is paused on a host that is drained.
+const placing = "placing"
+
 func pauseText(p api.Pause) string {
 	text := fmt.Sprintf("%s is paused on %s since %s", p.What, where(p.Host), stamp(&p.Since))
 	if p.By != "" {
@@ -84,6 +87,9 @@ func pauseText(p api.Pause) string {
 
 // resume is the command that ends a pause.
 func resume(what, host string) string {
+	if what == placing {
+		return "prewarm undrain " + host
+	}
 	if host == "" {
 		return "prewarm resume " + what
 	}

@@ -63,11 +63,17 @@ func (o *output) await(t *testing.T, text string) {
 // the process's own where that is nil.
 func start(t *testing.T, url string, stdout io.Writer, args ...string) *process {
 	t.Helper()
+	return startIn(t, nil, url, stdout, args...)
+}
+
+// startIn starts the program with more variables in its environment.
+func startIn(t *testing.T, env []string, url string, stdout io.Writer, args ...string) *process {
+	t.Helper()
 	p := &process{
 		t: t, cmd: exec.CommandContext(t.Context(), "prewarm", args...),
 		stdout: &output{printed: make(chan struct{}, 1)}, stderr: &output{printed: make(chan struct{}, 1)},
 	}
-	p.cmd.Env = append(os.Environ(), "PREWARM_URL="+url, "GORACE="+quickRace)
+	p.cmd.Env = append(append(os.Environ(), "PREWARM_URL="+url, "GORACE="+quickRace), env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.stdout, p.stderr
 	if stdout != nil {
 		p.cmd.Stdout = stdout

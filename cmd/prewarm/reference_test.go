@@ -40,11 +40,14 @@ const referenceHead = `# Command line
 | exit code | of | means |
 |---|---|---|
 | 0 | every verb | it did what it was asked |
-| 1 | all but run | what was asked for could not be done; the reason is on stderr |
-| 2 | all but run | the command line can't be understood |
-| the container's | run | the task ended with it |
-| 125 | run | nothing was executed: safe to try again |
-| 123 | run | it may have run, and its outcome is not known |
+| 1 | all but run and wait | what was asked for could not be done; the reason is on stderr |
+| 1 | run | also: the program succeeded, and the result that was asked for can't be had |
+| 2 | all but run and wait | the command line can't be understood |
+| the container's | run, wait | the task ended with it |
+| 125 | run, wait | nothing was executed: safe to try again |
+| 124 | run, wait | the run's deadline passed |
+| 123 | run, wait | it may have run, and its outcome is not known: interrupted, lost, or the server was out of reach |
+| 129 | run | the program that started it is gone; the run goes on |
 | 130, 143 | run | SIGINT, SIGTERM: the run was canceled |
 | 141 | run | whoever read the output went away: the run was canceled |
 

@@ -44,17 +44,35 @@ func execute(ctx context.Context, args []string) int {
 	if err == nil {
 		return 0
 	}
+	code, said := exitCode(err)
+	if said != nil {
+		printError(os.Stderr, said)
+	}
+	if code != exitUsage {
+		return code
+	}
+	switch cmd.Name() { // 2 would be taken for the container's
+	case verbRun:
+		return exitNothingRan
+	case verbWait:
+		return exitUnknown // of a run that was submitted before
+	default:
+		return exitUsage
+	}
+}
+
+// exitCode is what a verb's error ends the program with, and what there is to
+// say about it: nil for nothing.
+func exitCode(err error) (int, error) {
 	var coded *codeError
-	if !errors.As(err, &coded) {
-		coded = &codeError{code: exitFailed, err: err}
+	switch {
+	case err == nil:
+		return 0, nil
+	case errors.As(err, &coded):
+		return coded.code, coded.err
+	default:
+		return exitFailed, err
 	}
-	if coded.err != nil {
-		printError(os.Stderr, coded.err)
-	}
-	if coded.code == exitUsage && cmd.Name() == verbRun {
-		return exitNothingRan // 2 would be taken for the container's
-	}
-	return coded.code
 }
 
 // printError tells an error and, on a line of its own, what to do about it.
@@ -83,11 +101,13 @@ func newRoot() *cobra.Command {
 		Long: "Prewarm watches registry tags, keeps their images warm on a fleet of Docker hosts,\n" +
 			"and runs tasks only on warm, digest-pinned images, with their logs streaming.\n\n" +
 			"Every verb ends with 0 when it did what it was asked, 1 when it could not, and 2 when\n" +
-			"its command line can't be understood; run has codes of its own.",
+			"its command line can't be understood; run and wait have codes of their own.",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       buildVersion(),
-	}, c.newServe(), c.newStatus(), c.newCheck(), c.newWarm(), c.newRun(),
+	}, c.newServe(), c.newStatus(), c.newCheck(), c.newWarm(),
+		c.newRun(), c.newPs(), c.newLogs(), c.newWait(), c.newInspect(), c.newCancel(), c.newReject(), c.newRelease(),
+		c.newScopes(), c.newScope(), c.newDrain(), c.newUndrain(),
 		c.newHold(), c.newUnhold(), c.newApprove(), c.newRollback(), c.newHistory(), c.newDiff(),
 		c.newPause(), c.newResume(), c.newDoctor(), c.newConfig(), c.newVersion())
 	root.PersistentFlags().StringVar(&c.server, "server", cmp.Or(os.Getenv("PREWARM_URL"), defaultServer), "`URL` of the server, also by PREWARM_URL")

@@ -37,6 +37,9 @@ var update = flag.Bool("update", false, "rewrite the files that the tests compar
 //	state HOST STATE            wait until the newest digest is so on the host
 //	registry down|up            what befalls the registry
 //	cut                         kill the server
+//	answer METHOD PATH FILE [STATUS]
+//	                            have a server that answers with a file; PREWARM_URL leads to it
+//	asked FILE                  these, a line each, were the requests since the last asked
 //	address VARIABLE            put a free address of this machine into a variable
 //	ready                       wait until a server answers at PREWARM_URL
 //	tagserver VARIABLE TAG...   start a registry with these tags; put its address into a variable
@@ -52,12 +55,14 @@ func TestScripts(t *testing.T) {
 			e.Setenv("PREWARM_URL", "http://127.0.0.1:1") // no server
 			e.Setenv("GORACE", quickRace)
 			e.Values[theFleet] = &fleet{}
+			e.Values[cannedKey{}] = &canned{}
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits": exits, "fleet": startFleet, "push": push, "current": current,
 			"host": host, "state": state, "registry": setRegistry, "cut": cut,
 			"address": address, "ready": ready, "live": live, "tagserver": serveTags, "expand": expand,
+			"answer": answerWith, "asked": asked,
 		},
 	})
 }

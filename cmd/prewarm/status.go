@@ -107,6 +107,12 @@ func marks(h api.Host) string {
 	if h.Paused {
 		all = append(all, "paused")
 	}
+	if h.Drained {
+		all = append(all, "drained")
+	}
+	if len(h.Unclaimed) > 0 {
+		all = append(all, count(len(h.Unclaimed), "unclaimed container"))
+	}
 	if h.Drift.LastHour > 0 {
 		all = append(all, fmt.Sprintf("drift %d/h", h.Drift.LastHour))
 	}

@@ -61,8 +61,15 @@ func meant(word string, candidates []string) string {
 func flagError(cmd *cobra.Command, err error) error {
 	message := err.Error()
 	var unknown *pflag.NotExistError
-	if errors.As(err, &unknown) && len(unknown.GetSpecifiedName()) > 1 {
-		message += meant("--"+unknown.GetSpecifiedName(), flagNames(cmd))
+	if !errors.As(err, &unknown) {
+		return misused(cmd, message)
+	}
+	name := unknown.GetSpecifiedName()
+	if why, ok := dockerFlags[name]; ok && cmd.Name() == verbRun {
+		return misused(cmd, message+"; "+why)
+	}
+	if len(name) > 1 {
+		message += meant("--"+name, flagNames(cmd))
 	}
 	return misused(cmd, message)
 }

@@ -36,7 +36,7 @@ type History struct {
 // Act is something that somebody did.
 type Act struct {
 	At     time.Time `json:"at"`
-	Verb   string    `json:"verb" enum:"approve,hold,unhold,rollback,pause,resume"`
+	Verb   string    `json:"verb" enum:"approve,hold,unhold,rollback,pause,resume,drain,undrain"`
 	By     string    `json:"by,omitempty" doc:"Who, as they said."`
 	Tag    string    `json:"tag,omitempty"`
 	Digest string    `json:"digest,omitempty"`

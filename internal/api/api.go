@@ -17,56 +17,6 @@ type Problem struct {
 	RetryAfter int    `json:"retry_after_seconds,omitempty" doc:"How long to wait before the same is worth trying again."`
 }
 
-// SubmitRun is the body of POST /v1/runs.
-type SubmitRun struct {
-	Image      string   `json:"image" minLength:"1" maxLength:"512" doc:"A configured image, image:tag, repo:tag that an image tracks, or repo@digest that is current." example:"node-jobs"`
-	Command    []string `json:"command,omitempty" doc:"Replaces the image's command." example:"[\"node\",\"dist/import.js\",\"--day\",\"2026-11-22\"]"`
-	Entrypoint []string `json:"entrypoint,omitempty" doc:"Replaces the image's entrypoint."`
-	Env        []string `json:"env,omitempty" doc:"NAME=value, on top of the image's." example:"[\"NODE_ENV=production\"]"`
-	Network    string   `json:"network,omitempty" doc:"bridge, none, or the name of a network on the hosts. Empty: the engine's default."`
-	User       string   `json:"user,omitempty" doc:"Name or uid, with :group or :gid."`
-	Workdir    string   `json:"workdir,omitempty" doc:"An absolute path in the container."`
-	Memory     int64    `json:"memory,omitempty" minimum:"0" doc:"Limit in bytes; 0: none. Engines refuse less than 6 MiB." example:"2147483648"`
-	CPUs       float64  `json:"cpus,omitempty" minimum:"0" maximum:"1024" doc:"Limit in CPUs; 0: none." example:"1.5"`
-	WaitWarm   Duration `json:"wait_warm,omitempty" doc:"How long the run may wait for its digest to be warm. Left out: it is refused at once when it is not."`
-}
-
-// Run is one execution of a task.
-type Run struct {
-	ID          string     `json:"id"`
-	State       string     `json:"state" enum:"queued,starting,running,canceling,succeeded,failed,canceled,interrupted,refused"`
-	Ended       bool       `json:"ended" doc:"The state is an outcome and never changes again."`
-	Image       string     `json:"image" doc:"The configured image."`
-	Asked       string     `json:"asked" doc:"The image as the submit named it."`
-	Pin         string     `json:"pin,omitempty" doc:"repo@digest, fixed at submit. Missing only while the image waits for its first promotion."`
-	Command     []string   `json:"command,omitempty"`
-	Host        string     `json:"host,omitempty"`
-	ContainerID string     `json:"container_id,omitempty"`
-	ExitCode    *int       `json:"exit_code,omitempty" doc:"The container's; missing where nothing exited."`
-	OOMKilled   bool       `json:"oom_killed,omitempty"`
-	Reason      string     `json:"reason,omitempty" doc:"The code of an outcome that an exit code does not explain."`
-	Detail      string     `json:"detail,omitempty" doc:"The same for a reader."`
-	SubmittedAt time.Time  `json:"submitted_at"`
-	PlacedAt    *time.Time `json:"placed_at,omitempty"`
-	StartedAt   *time.Time `json:"started_at,omitempty"`
-	FirstLineAt *time.Time `json:"first_line_at,omitempty"`
-	EndedAt     *time.Time `json:"ended_at,omitempty"`
-}
-
-// Runs is a list of runs, newest first.
-type Runs struct {
-	Runs []Run `json:"runs"`
-}
-
-// LogLine is one line of a run's log.
-type LogLine struct {
-	Seq    int64     `json:"seq" doc:"1, 2, 3 … within the run: pass the last one as ?after= to get the rest."`
-	Time   time.Time `json:"time" doc:"The engine's own."`
-	Stream string    `json:"stream" enum:"stdout,stderr"`
-	Text   string    `json:"text" doc:"Without its line feed. Bytes that are not UTF-8 are U+FFFD."`
-	Open   bool      `json:"open,omitempty" doc:"No line feed followed."`
-}
-
 // Progress is how far a pull is.
 type Progress struct {
 	Bytes      int64 `json:"bytes" doc:"Downloaded so far, compressed."`

@@ -18,26 +18,6 @@ type Client struct {
 	HTTP http.Client
 }
 
-// Submit starts a run.
-func (c *Client) Submit(ctx context.Context, r SubmitRun) (Run, error) {
-	return do[Run](ctx, c, http.MethodPost, "/v1/runs", r)
-}
-
-// Run gives a run.
-func (c *Client) Run(ctx context.Context, id string) (Run, error) {
-	return do[Run](ctx, c, http.MethodGet, "/v1/runs/"+segment(id), nil)
-}
-
-// Runs lists the newest runs.
-func (c *Client) Runs(ctx context.Context) (Runs, error) {
-	return do[Runs](ctx, c, http.MethodGet, "/v1/runs", nil)
-}
-
-// Cancel asks for a run to be stopped.
-func (c *Client) Cancel(ctx context.Context, id string) (Run, error) {
-	return do[Run](ctx, c, http.MethodPost, "/v1/runs/"+segment(id)+"/cancel", nil)
-}
-
 // Images lists the images.
 func (c *Client) Images(ctx context.Context) (Images, error) {
 	return do[Images](ctx, c, http.MethodGet, "/v1/images", nil)
@@ -113,4 +93,14 @@ func (c *Client) Pauses(ctx context.Context) (Pauses, error) {
 // Hosts lists the hosts.
 func (c *Client) Hosts(ctx context.Context) (Hosts, error) {
 	return do[Hosts](ctx, c, http.MethodGet, "/v1/hosts", nil)
+}
+
+// Drain takes a host out of placement. by is who asks, as they say.
+func (c *Client) Drain(ctx context.Context, host, by string) (Host, error) {
+	return do[Host](ctx, c, http.MethodPost, "/v1/hosts/"+segment(host)+"/drain", DrainRequest{By: by})
+}
+
+// Undrain takes a host back into placement.
+func (c *Client) Undrain(ctx context.Context, host, by string) (Host, error) {
+	return do[Host](ctx, c, http.MethodPost, "/v1/hosts/"+segment(host)+"/undrain", DrainRequest{By: by})
 }

@@ -29,10 +29,10 @@ type Event struct {
 // until the connection ends: problem.ServerLost. It returns fn's error as it is.
 func (c *Client) Events(ctx context.Context, after int64, follow bool, fn func(Event) error) error {
 	query := url.Values{"after": {strconv.FormatInt(after, 10)}, "follow": {strconv.FormatBool(follow)}}
-	resp, err := c.send(ctx, http.MethodGet, "/v1/events?"+query.Encode(), ndjsonType, nil)
+	resp, err := c.send(ctx, request{method: http.MethodGet, path: "/v1/events?" + query.Encode(), want: ndjsonType})
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
-	return readLines(ctx, c, resp.Body, fn)
+	return readLines(ctx, c, resp.Body, decodeJSON, fn)
 }

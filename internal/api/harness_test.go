@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net"
@@ -19,6 +20,7 @@ import (
 	"github.com/prewarm/prewarm/internal/server"
 	"github.com/prewarm/prewarm/registry"
 	"github.com/prewarm/prewarm/runner"
+	"github.com/prewarm/prewarm/runner/spool"
 	"github.com/prewarm/prewarm/warmer"
 )
 
@@ -49,7 +51,7 @@ func ours(t *testing.T, d *domain) *api.Client {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	s := server.New(server.Options{Images: d, Runs: d, Registry: d, Version: "test", Logger: slog.New(slog.DiscardHandler)})
+	s := server.New(server.Options{Images: d, Runs: (*runs)(d), Registry: d, Version: "test", Logger: slog.New(slog.DiscardHandler)})
 	go func() { ended <- s.Serve(ctx, l) }()
 	t.Cleanup(func() {
 		cancel()
@@ -65,11 +67,12 @@ const odd = "etl/jobs:v1 ?x=1#%2F"
 
 // domain knows the image odd and the run odd.
 type domain struct {
-	spec     runner.Spec // of the last submit
-	waitWarm time.Duration
-	hosts    []string // of the last warm request
-	lines    int      // of the run's log; as many events
-	acts     []string // that people did
+	ask    runner.Ask    // the last submit
+	filter runner.Filter // of the last list
+	waits  int           // how many waits the run still takes
+	hosts  []string      // of the last warm request
+	lines  int           // of the run's log; as many events
+	acts   []string      // that people did
 }
 
 func (d *domain) know(name string, code problem.Code) error {
@@ -82,7 +85,14 @@ func (d *domain) know(name string, code problem.Code) error {
 }
 
 func (d *domain) run() runner.Run {
-	return runner.Run{ID: odd, Spec: d.spec, Image: "jobs", State: runner.Failed, ExitCode: 3, Exited: true, Submitted: time.Unix(1, 0)}
+	return runner.Run{
+		ID: odd, Asked: d.ask.Spec, Spec: d.ask.Spec, Terms: d.ask.Terms, Image: "jobs",
+		State: runner.Failed, ExitCode: 3, Exited: true, Submitted: time.Unix(1, 0),
+	}
+}
+
+func (d *domain) scope() runner.Scope {
+	return runner.Scope{Name: odd, Pins: []runner.ScopePin{{Track: odd, Pin: d.pin(1)}}, Used: time.Unix(2, 0)}
 }
 
 func (d *domain) image() warmer.ImageStatus {
@@ -172,35 +182,90 @@ func (d *domain) Describe(_ context.Context, pin registry.Pin, _ registry.Platfo
 	return registry.Image{Pin: pin}, nil
 }
 
-func (d *domain) Submit(_ context.Context, spec runner.Spec, waitWarm time.Duration) (runner.Run, error) {
-	d.spec, d.waitWarm = spec, waitWarm
-	return d.run(), nil
+// runs is the other half of a domain: both have a method Hosts.
+type runs domain
+
+func (r *runs) d() *domain { return (*domain)(r) }
+
+func (r *runs) Submit(_ context.Context, ask runner.Ask) (runner.Answer, error) {
+	r.ask = ask
+	return runner.Answer{Run: r.d().run(), Joined: ask.Terms.Key != "", Differs: []string{"env"}, Scope: runner.ScopeRenewed}, nil
 }
 
-func (d *domain) Get(_ context.Context, id string) (runner.Run, error) {
-	return d.run(), d.know(id, problem.RunNotFound)
+func (r *runs) Get(_ context.Context, id string) (runner.Run, error) {
+	return r.d().run(), r.d().know(id, problem.RunNotFound)
 }
 
-func (d *domain) Cancel(ctx context.Context, id string) (runner.Run, error) { return d.Get(ctx, id) }
-
-func (d *domain) Wait(ctx context.Context, id string) (runner.Run, error) { return d.Get(ctx, id) }
-
-func (d *domain) List(context.Context, int) ([]runner.Run, error) { return []runner.Run{d.run()}, nil }
-
-func (d *domain) InUse() map[string]runner.Slots {
-	return map[string]runner.Slots{"a": {InUse: 1, All: 2}}
+// Wait takes a second for each of waits.
+func (r *runs) Wait(ctx context.Context, id string) (runner.Run, error) {
+	if r.waits > 0 {
+		r.waits--
+		<-ctx.Done()
+		return runner.Run{ID: odd, State: runner.Running}, nil
+	}
+	return r.Get(ctx, id)
 }
 
-func (d *domain) Logs(_ context.Context, _ string, after int64, follow bool, fn func(runner.Entry) error) error {
-	for n := after + 1; n <= int64(d.lines); n++ {
-		if err := fn(runner.Entry{Seq: n, Stream: runner.Stderr, Text: fmt.Sprint("line ", n)}); err != nil {
-			return err
-		}
+func (r *runs) did(ctx context.Context, verb, id string) (runner.Run, error) {
+	r.acts = append(r.acts, verb+" "+id)
+	return r.Get(ctx, id)
+}
+
+func (r *runs) Cancel(ctx context.Context, id string) (runner.Run, error) {
+	return r.did(ctx, "cancel", id)
+}
+
+func (r *runs) Reject(ctx context.Context, id string) (runner.Run, error) {
+	return r.did(ctx, "reject", id)
+}
+
+func (r *runs) Release(ctx context.Context, id string) (runner.Run, error) {
+	return r.did(ctx, "release", id)
+}
+
+func (r *runs) List(_ context.Context, f runner.Filter) ([]runner.Run, error) {
+	r.filter = f
+	return []runner.Run{r.d().run()}, nil
+}
+
+func (r *runs) Hosts() map[string]runner.HostUse {
+	return map[string]runner.HostUse{"a": {InUse: 1, Slots: 2, Memory: 3, NanoCPUs: 500_000_000}}
+}
+
+func (r *runs) Scopes() []runner.Scope { return []runner.Scope{r.d().scope()} }
+
+func (r *runs) Scope(name string) (runner.Scope, error) {
+	return r.d().scope(), r.d().know(name, problem.ScopeNotFound)
+}
+
+func (r *runs) EndScope(_ context.Context, name string) (runner.Scope, error) {
+	s := r.d().scope()
+	s.Ended = time.Unix(3, 0)
+	return s, r.d().know(name, problem.ScopeNotFound)
+}
+
+func (r *runs) Repin(_ context.Context, scope, image string) (old, now registry.Pin, s runner.Scope, err error) {
+	r.acts = append(r.acts, "repin "+scope+" "+image)
+	return r.d().pin(1), r.d().pin(2), r.d().scope(), r.d().know(scope, problem.ScopeNotFound)
+}
+
+func (r *runs) CopyLog(_ context.Context, _ string, after int64, follow bool, w func([]byte) error) error {
+	var chunk []byte
+	for n := after + 1; n <= int64(r.lines); n++ {
+		chunk = append(chunk, lineOf(spool.Entry{Seq: n, Stream: "stderr", Text: fmt.Sprint("line ", n)})...)
 	}
 	if follow {
-		return fn(runner.Entry{Seq: int64(d.lines) + 1, Stream: runner.Stdout, Text: "last", Open: true})
+		chunk = append(chunk, lineOf(spool.Entry{Seq: int64(r.lines) + 1, Stream: "stdout", Text: "last", Open: true})...)
 	}
-	return nil
+	return w(chunk)
+}
+
+func lineOf(e spool.Entry) []byte {
+	b, err := json.Marshal(e)
+	if err != nil {
+		panic(err)
+	}
+	return append(b, '\n')
 }
 
 // expectCode checks an error's code.

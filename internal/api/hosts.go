@@ -18,10 +18,19 @@ type Host struct {
 	ClockOffset float64   `json:"clock_offset_seconds" doc:"The engine's clock minus the server's; 0 also where it is not known."`
 	Drift       Drift     `json:"drift" doc:"What somebody else removed from the host, and was warmed again."`
 	Paused      bool      `json:"paused,omitempty" doc:"No new pull is started: warming is paused here or on the fleet."`
+	Drained     bool      `json:"drained,omitempty" doc:"No new run is placed here. Runs under way go on, and it is kept warm."`
 	Pulling     int       `json:"pulling"`
 	Pulls       int       `json:"pulls" doc:"Limit of pulls at once."`
-	Running     int       `json:"running"`
+	Running     int       `json:"running" doc:"Runs that are placed here and have not ended."`
 	Runs        int       `json:"runs" doc:"Limit of runs at once."`
+	MemoryAsked int64     `json:"memory_asked" doc:"Bytes that runs under way asked for."`
+	CPUsAsked   float64   `json:"cpus_asked" doc:"CPUs that runs under way asked for."`
+	Unclaimed   []string  `json:"unclaimed_containers" doc:"Ids of containers of this installation that no run claims."`
+}
+
+// DrainRequest takes a host out of placement, or back.
+type DrainRequest struct {
+	By string `json:"by,omitempty" maxLength:"256" doc:"Who asks, as they say." example:"ada@laptop"`
 }
 
 // Disk is a file system, in bytes.
@@ -51,7 +60,7 @@ type PauseRequest struct {
 
 // Pause is an activity that somebody stopped.
 type Pause struct {
-	What  string    `json:"what" enum:"watching,warming"`
+	What  string    `json:"what" enum:"watching,warming,placing" doc:"placing: the host is drained."`
 	Host  string    `json:"host,omitempty" doc:"Missing: the whole fleet."`
 	Since time.Time `json:"since"`
 	By    string    `json:"by,omitempty" doc:"Who asked, as they said."`

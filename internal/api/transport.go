@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/http/httptrace"
@@ -25,10 +26,22 @@ const (
 // mendAddress is what to do where no server is found.
 const mendAddress = "start one with prewarm serve, or name its address with --server or PREWARM_URL"
 
+// request is a call on its way to the server.
+type request struct {
+	method, path string
+	want         string // media type of a good answer
+	body         any    // nil: none
+	header       http.Header
+}
+
 // do sends a request and reads its answer.
 func do[T any](ctx context.Context, c *Client, method, path string, body any) (T, error) {
+	return receive[T](ctx, c, request{method: method, path: path, want: jsonType, body: body})
+}
+
+func receive[T any](ctx context.Context, c *Client, q request) (T, error) {
 	var answer T
-	resp, err := c.send(ctx, method, path, jsonType, body)
+	resp, err := c.send(ctx, q)
 	if err != nil {
 		return answer, err
 	}
@@ -40,10 +53,10 @@ func do[T any](ctx context.Context, c *Client, method, path string, body any) (T
 }
 
 // send gives a good answer of the wanted type, or what a bad one means.
-func (c *Client) send(ctx context.Context, method, path, want string, body any) (*http.Response, error) {
+func (c *Client) send(ctx context.Context, q request) (*http.Response, error) {
 	var sent bool // a connection was there, so the request may have arrived
 	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent = true }}
-	req, err := c.request(httptrace.WithClientTrace(ctx, trace), method, path, body)
+	req, err := c.request(httptrace.WithClientTrace(ctx, trace), q)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +70,7 @@ func (c *Client) send(ctx context.Context, method, path, want string, body any) 
 		return nil, problem.Wrap(problem.ServerUnreachable, context.Cause(ctx), "given up before the request to "+c.URL+" was sent", "")
 	case err != nil:
 		return nil, problem.Wrap(problem.ServerUnreachable, cause(err), "no prewarm server answers at "+c.URL, mendAddress)
-	case resp.StatusCode/100 == 2 && mediaType(resp) == want:
+	case resp.StatusCode/100 == 2 && mediaType(resp) == q.want:
 		return resp, nil
 	}
 	defer resp.Body.Close()
@@ -68,24 +81,25 @@ func (c *Client) send(ctx context.Context, method, path, want string, body any) 
 // that a task's environment may go.
 func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-func (c *Client) request(ctx context.Context, method, path string, body any) (*http.Request, error) {
+func (c *Client) request(ctx context.Context, q request) (*http.Request, error) {
 	base, err := c.base()
 	if err != nil {
 		return nil, err
 	}
 	var content io.Reader
-	if body != nil {
-		b, err := json.Marshal(body)
+	if q.body != nil {
+		b, err := json.Marshal(q.body)
 		if err != nil {
 			return nil, fmt.Errorf("encode the request: %w", err)
 		}
 		content = bytes.NewReader(b)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, base+path, content)
+	req, err := http.NewRequestWithContext(ctx, q.method, base+q.path, content)
 	if err != nil {
 		return nil, fmt.Errorf("make the request: %w", err)
 	}
-	if body != nil {
+	maps.Copy(req.Header, q.header)
+	if q.body != nil {
 		req.Header.Set("Content-Type", jsonType)
 	}
 	return req, nil

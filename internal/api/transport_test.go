@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +20,7 @@ import (
 // submit is the call for which it matters most whether it arrived.
 func submit(t *testing.T, c *api.Client) error {
 	t.Helper()
-	_, err := c.Submit(t.Context(), api.SubmitRun{Image: "jobs"})
+	_, err := c.Submit(t.Context(), api.SubmitRun{Image: "jobs"}, "")
 	return err
 }
 
@@ -225,6 +226,12 @@ func TestALogThatIsCut(t *testing.T) {
 			if len(got) != 1 || got[0].Text != "one" {
 				t.Errorf("before the cut: %+v", got)
 			}
+			var out bytes.Buffer
+			last, err := raw(t, answer).CopyLogs(t.Context(), "1", 0, true, &out)
+			expectCode(t, err, problem.ServerLost)
+			if text := out.String(); last == 1 != (text == line+"\n") || last == 0 != (text == "") {
+				t.Errorf("copied before the cut, to line %d: %q", last, text)
+			}
 		})
 	}
 }
@@ -240,7 +247,7 @@ func TestTheContextEndsACall(t *testing.T) {
 		<-r.Context().Done()
 	})
 	for name, call := range map[string]func(context.Context) error{
-		"submit": func(ctx context.Context) error { _, err := hanging.Submit(ctx, api.SubmitRun{}); return err },
+		"submit": func(ctx context.Context) error { _, err := hanging.Submit(ctx, api.SubmitRun{}, ""); return err },
 		"logs":   func(ctx context.Context) error { return hanging.Logs(ctx, "1", 0, true, nil) },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -15,11 +15,13 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/prewarm/prewarm/config"
+	"github.com/prewarm/prewarm/internal/forward"
 	"github.com/prewarm/prewarm/internal/problem"
 	"github.com/prewarm/prewarm/internal/server"
 	"github.com/prewarm/prewarm/internal/store"
 	"github.com/prewarm/prewarm/registry"
 	"github.com/prewarm/prewarm/runner"
+	"github.com/prewarm/prewarm/runner/spool"
 	"github.com/prewarm/prewarm/warmer"
 )
 
@@ -83,9 +85,9 @@ func (a *App) build(ctx context.Context) error {
 	a.warmer = warmer.New(warmer.Options{
 		Setup: setup(c, a.engines), Registry: a.registries, Store: state, Verifier: verifier{}, Needs: a.needs, Logger: log,
 	})
-	a.runner = runner.New(runner.Options{
-		Hosts: runnerHosts(c, a.engines), Images: a.warmer, Store: state, LogDir: filepath.Join(c.State.Path, "logs"), Logger: log,
-	})
+	if err := a.buildRunner(c, state); err != nil {
+		return err
+	}
 	a.server = server.New(server.Options{
 		Images: a.warmer, Runs: a.runner, Registry: a.registries, Reloads: a.reloads.status, Version: a.opts.Version, Logger: log,
 	})
@@ -95,10 +97,30 @@ func (a *App) build(ctx context.Context) error {
 	return a.runner.Recover(ctx)
 }
 
-// needs tells the warmer what runs wait for. The runner is made after it.
-func (a *App) needs() warmer.Needs {
-	pins, images := a.runner.Waiting()
-	return warmer.Needs{Pins: pins, Images: images}
+// buildRunner makes what executes runs, and what it writes with.
+func (a *App) buildRunner(c *config.Config, state *store.Store) error {
+	log := a.opts.Logger
+	logs, err := spool.New(spool.Options{Dir: filepath.Join(c.State.Path, "logs")})
+	if err != nil {
+		return err
+	}
+	secrets, err := sealer(c.Runner)
+	if err != nil {
+		return err
+	}
+	o := runner.Options{
+		Setup: runnerSetup(c, a.engines), Images: warmth{a.warmer}, Store: state, Spool: logs, Sealer: secrets, ReadFile: readSecretFile, Logger: log,
+	}
+	if len(c.Runner.Forward) > 0 {
+		lines, err := forward.New(forwardTargets(c.Runner), log)
+		if err != nil {
+			return err
+		}
+		a.onStop(func() error { return lines.Close(context.Background()) })
+		o.Forward = lines
+	}
+	a.runner = runner.New(o)
+	return nil
 }
 
 // Addr is the address that the API listens on.

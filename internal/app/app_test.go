@@ -197,7 +197,7 @@ images:
 		}
 		return len(byName) == 3 && byName["gone"].Contact == "unreachable" && byName["gone"].Reason != "" && byName["refused"].Contact == "unreachable"
 	})
-	_, err := r.client.Submit(t.Context(), api.SubmitRun{Image: "jobs"})
+	_, err := r.client.Submit(t.Context(), api.SubmitRun{Image: "jobs"}, "")
 	if problem.CodeOf(err) != problem.NoCurrent {
 		t.Errorf("a submit: %v", err)
 	}
@@ -216,19 +216,25 @@ func leave(t *testing.T, c *config.Config, id string) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if err := s.InsertRun(t.Context(), runner.Run{ID: id, Image: "jobs", State: runner.Running, Submitted: time.Now()}); err != nil {
+	if err := s.InsertRun(t.Context(), runner.Run{
+		ID: id, Image: "jobs", State: runner.Running, Host: "gone", ContainerID: "c", Submitted: time.Now(),
+	}, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// An outcome that nobody saw is written down before the API answers.
-func TestAStartEndsWhatAnEarlierLifeLeft(t *testing.T) {
+// A run of an earlier life is taken up again, and stays what it is while its
+// host does not answer.
+func TestAStartTakesUpWhatAnEarlierLifeLeft(t *testing.T) {
 	t.Parallel()
 	c := load(t, "hosts:\n  - {name: gone, endpoint: \"unix:///nowhere/docker.sock\"}\n")
 	leave(t, c, "left")
 	r := start(t, c)
-	run, err := r.client.Run(t.Context(), "left")
-	if err != nil || run.State != "interrupted" || !run.Ended || run.Detail == "" {
-		t.Errorf("%+v %v", run, err)
-	}
+	await(t, "its host is known to be unreachable", func() bool {
+		run, err := r.client.Run(t.Context(), "left")
+		if err != nil || run.Ended {
+			t.Fatalf("%+v %v", run, err)
+		}
+		return run.Unreachable != nil
+	})
 }

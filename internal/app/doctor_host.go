@@ -17,7 +17,7 @@ import (
 
 // patient is what the doctor asks of a host. None of it changes anything there.
 type patient interface {
-	Look(ctx context.Context) (warmer.Engine, error)
+	Examine(ctx context.Context) (warmer.Engine, error)
 	AnswersAnyone(ctx context.Context) (bool, error)
 	ReachRegistry(ctx context.Context, ref registry.Ref) error
 }
@@ -36,7 +36,7 @@ func examineHost(ctx context.Context, c *config.Config, registries *registry.Cli
 // examine asks a host all there is to ask; a host that does not answer is asked
 // nothing more.
 func (c *chart) examine(ctx context.Context, host patient, h config.Host, refs []hostRef) {
-	engine, err := within(ctx, host.Look)
+	engine, err := within(ctx, host.Examine)
 	if c.fault(Failure, "reachable", err) {
 		return
 	}

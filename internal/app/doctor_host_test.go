@@ -24,8 +24,8 @@ type exam struct {
 	unreached map[string]error // by registry
 }
 
-func (e exam) Look(context.Context) (warmer.Engine, error) { return e.engine, e.down }
-func (e exam) AnswersAnyone(context.Context) (bool, error) { return e.anyone, e.anyoneErr }
+func (e exam) Examine(context.Context) (warmer.Engine, error) { return e.engine, e.down }
+func (e exam) AnswersAnyone(context.Context) (bool, error)    { return e.anyone, e.anyoneErr }
 func (e exam) ReachRegistry(_ context.Context, r registry.Ref) error {
 	return e.unreached[r.Repository().Host()]
 }

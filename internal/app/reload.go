@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"slices"
 
 	"github.com/prewarm/prewarm/config"
 )
@@ -63,6 +64,9 @@ func (a *App) renew() bool {
 	if next.Server != now.Server || next.State != now.State {
 		log.Warn("server and state of the configuration take effect at the next start")
 	}
+	if next.Runner.SecretKey != now.Runner.SecretKey || !slices.Equal(next.Runner.Forward, now.Runner.Forward) {
+		log.Warn("runner.secret_key_file and runner.forward of the configuration take effect at the next start")
+	}
 	// The engines can be refused, so they come first.
 	if err := a.engines.use(next.Hosts); err != nil {
 		a.reloads.refused(err)
@@ -72,7 +76,7 @@ func (a *App) renew() bool {
 	a.config.Store(next)
 	a.registries.Reconfigure(a.registryOptions(next))
 	a.warmer.Reconfigure(setup(next, a.engines))
-	a.runner.Reconfigure(runnerHosts(next, a.engines))
+	a.runner.Reconfigure(runnerSetup(next, a.engines))
 	a.reloads.took(true)
 	for _, change := range changes {
 		log.Info("configuration changed", "what", change)

@@ -7,7 +7,6 @@ import (
 	"github.com/prewarm/prewarm/config"
 	"github.com/prewarm/prewarm/internal/verify"
 	"github.com/prewarm/prewarm/registry"
-	"github.com/prewarm/prewarm/runner"
 	"github.com/prewarm/prewarm/warmer"
 )
 
@@ -70,14 +69,6 @@ func policy(image config.Image) warmer.Policy {
 		p.Verify = &warmer.Verification{Command: image.Verify.Command, Timeout: image.Verify.Timeout}
 	}
 	return p
-}
-
-func runnerHosts(c *config.Config, engines *engines) []runner.HostOptions {
-	var all []runner.HostOptions
-	for _, h := range c.Hosts {
-		all = append(all, runner.HostOptions{Name: h.Name, Engine: engines.byName[h.Name].Host, Slots: h.Limits.Runs})
-	}
-	return all
 }
 
 // mirror tells where hosts pull a repository from, by the configuration in

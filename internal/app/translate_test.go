@@ -78,7 +78,7 @@ images:
 	if rules := got.Registries["registry.example.com:5000"]; rules != (warmer.RegistryRules{Pulls: 4, Seed: true}) || got.Pulls != 16 {
 		t.Errorf("limits: %+v, %d", rules, got.Pulls)
 	}
-	run := runnerHosts(c, made)
+	run := runnerSetup(c, made).Hosts
 	if len(got.Hosts) != 3 || got.Hosts[0].Name != "etl-1" || got.Hosts[0].Pulls != 3 || got.Hosts[1].Pulls != c.Hosts[1].Limits.Pulls {
 		t.Errorf("hosts to warm: %+v", got.Hosts)
 	}

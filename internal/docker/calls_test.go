@@ -41,8 +41,8 @@ func TestListedCalls(t *testing.T) {
 	t.Parallel()
 	for call, want := range map[string]bool{
 		"GET /v1.41/info": true, "HEAD /_ping": true, "DELETE /v1.41/images/reg.test/etl/jobs:v1": true, "GET /v1.51/images/reg.test/etl/jobs@sha256:1/json": true,
-		"POST /v1.41/images/prune": false, "POST /v1.41/containers/c1/exec": false, "GET /v1.41/containers/c1/archive": false,
-		"PUT /v1.41/info": false, "POST /v1.41/build": false, "GET /v1.41/info/x": false,
+		"POST /v1.41/images/prune": false, "POST /v1.41/containers/c1/exec": false, "HEAD /v1.41/containers/c1/archive": false,
+		"PUT /v1.41/containers/c1/archive": true, "PUT /v1.41/info": false, "POST /v1.41/build": false, "GET /v1.41/info/x": false,
 	} {
 		method, path, _ := strings.Cut(call, " ")
 		r, err := http.NewRequestWithContext(t.Context(), method, "http://docker"+path, nil)

@@ -16,6 +16,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/api/types/volume"
 	"github.com/docker/docker/client"
 
 	"github.com/prewarm/prewarm/internal/docker/dockertest"
@@ -113,14 +114,15 @@ func (r *rig) host(t *testing.T, endpoint string) *Host {
 	return h
 }
 
-// subject is a cleared engine as the contract wants it.
-func (r *rig) subject(t *testing.T, o Options) dockertest.Subject {
+// subject is a cleared engine as the contract wants it. Others reach it by its
+// socket, whatever the way that is tested.
+func (r *rig) subject(t *testing.T, o Options, socket string) dockertest.Subject {
 	t.Helper()
-	h := newHost(t, o)
-	clearEngine(t, h)
+	h, direct := newHost(t, o), newHost(t, options(socket))
+	clearEngine(t, direct)
 	return dockertest.Subject{
 		Engine: h, Good: r.good, Second: r.second, Elsewhere: r.elsewhere, Missing: r.absent,
-		Mirror: r.mirror, Others: others{engineAPI(t, h)},
+		Mirror: r.mirror, Others: others{engineAPI(t, direct)},
 		Mirrored: func() dockertest.Engine {
 			o.Mirror = func(repo registry.Repository) (registry.Repository, bool) {
 				return r.mirror, repo == r.good.Repository()
@@ -171,7 +173,25 @@ func (o others) Names(ctx context.Context) ([]string, error) {
 	return slices.Compact(all), nil // the containerd store lists digests as tags, too
 }
 
-// clearEngine removes all containers and images, as no Host ever would.
+func (o others) MakeVolume(ctx context.Context, name string) error {
+	_, err := o.api.VolumeCreate(ctx, volume.CreateOptions{Name: name})
+	return err
+}
+
+func (o others) Volumes(ctx context.Context) ([]string, error) {
+	list, err := o.api.VolumeList(ctx, volume.ListOptions{})
+	if err != nil {
+		return nil, err
+	}
+	var all []string
+	for _, v := range list.Volumes {
+		all = append(all, v.Name)
+	}
+	slices.Sort(all)
+	return all, nil
+}
+
+// clearEngine removes all containers, volumes and images, as no Host ever would.
 func clearEngine(t *testing.T, h *Host) {
 	t.Helper()
 	api := engineAPI(t, h)
@@ -180,7 +200,19 @@ func clearEngine(t *testing.T, h *Host) {
 		t.Fatal(err)
 	}
 	for _, c := range containers {
-		if err := api.ContainerRemove(t.Context(), c.ID, container.RemoveOptions{Force: true}); err != nil {
+		if err := api.ContainerRemove(t.Context(), c.ID, container.RemoveOptions{Force: true, RemoveVolumes: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	volumes, err := api.VolumeList(t.Context(), volume.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range volumes.Volumes {
+		if v.Labels[labelMarker] != "" {
+			continue
+		}
+		if err := api.VolumeRemove(t.Context(), v.Name, true); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -197,7 +229,8 @@ func clearEngine(t *testing.T, h *Host) {
 
 func TestEngineContract(t *testing.T) {
 	dockertest.Contract(t, func(t *testing.T) dockertest.Subject {
-		return shared.subject(t, options(shared.fleet.Hosts[0].Socket))
+		socket := shared.fleet.Hosts[0].Socket
+		return shared.subject(t, options(socket), socket)
 	})
 }
 

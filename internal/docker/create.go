@@ -18,24 +18,50 @@ import (
 // knows no pull. Called again for the same run, after a reply was lost, it
 // gives the container that is there, as long as nobody has started it.
 //
+// What the run has to be able to write to whatever its user, it can: see room.
+//
 // It ends with problem.ImageLost where the image is not on the host (any more),
-// StartFailed for a spec that the engine refuses, NoSpace, HostUnreachable or
-// EngineAPI.
-func (h *Host) Create(ctx context.Context, c runner.Container) (string, error) {
-	if _, err := h.expected(ctx, c); err != nil {
-		return "", err
-	}
-	id, err := h.create(ctx, c)
+// InvalidRequest for a result file that can't be had, StartFailed for a spec
+// that the engine refuses, NoSpace, HostUnreachable or EngineAPI.
+func (h *Host) Create(ctx context.Context, c runner.Container) (runner.Created, error) {
+	space, err := roomFor(c)
 	if err != nil {
-		return "", err
+		return runner.Created{}, err
 	}
-	if err := h.same(ctx, id, c); err != nil {
-		return "", err
+	if len(c.Spec.Aliases) > 0 && c.Spec.Network == "" {
+		return runner.Created{}, problem.New(problem.InvalidRequest, creating(c)+": aliases are names in a network, and none was given", "give the network, too")
 	}
+	if _, err := h.expected(ctx, c); err != nil {
+		return runner.Created{}, err
+	}
+	life := h.lifeBeside(ctx)
+	defer life.stop()
+	id, err := h.create(ctx, c, space)
+	if err != nil {
+		return runner.Created{}, err
+	}
+	made, err := h.same(ctx, id, c)
+	if err != nil {
+		return runner.Created{}, err
+	}
+	err = h.furnish(ctx, made, c, space)
+	if code := problem.CodeOf(err); code == problem.StartFailed || code == problem.NoSpace {
+		h.discard(ctx, id)
+	}
+	if err != nil {
+		return runner.Created{}, err
+	}
+	// Without an answer the container stays, for the call after this one.
+	present, err := life.get()
+	if err != nil {
+		return runner.Created{}, err
+	}
+	created := runner.Created{ID: id, Life: present}
 	if s := h.current(); s != nil {
 		s.markFresh(id)
+		created.Version = s.version()
 	}
-	return id, nil
+	return created, nil
 }
 
 // expected gives the engine's id of the container's image. An id that was
@@ -57,21 +83,32 @@ func (h *Host) expected(ctx context.Context, c runner.Container) (string, error)
 	return seen.ID, nil
 }
 
-func (h *Host) create(ctx context.Context, c runner.Container) (string, error) {
-	var made container.CreateResponse
-	err := h.call(ctx, createLimit, creating(c), func(ctx context.Context, s *session) (err error) {
-		made, err = s.api.ContainerCreate(ctx, config(h.instance, c), hostConfig(c.Spec), nil, nil, c.Name)
-		return err
-	})
+// create has the engine create a container, or gives the one that an earlier
+// call made.
+func (h *Host) create(ctx context.Context, c runner.Container, space room) (string, error) {
+	id, err := h.ask(ctx, c, space)
 	switch {
-	case err == nil:
-		return made.ID, nil
 	case errdefs.IsConflict(err):
 		return h.adopt(ctx, c, err)
-	case problem.CodeOf(err) != problem.EngineAPI:
-		return "", err
+	case problem.CodeOf(err) == problem.EngineAPI:
+		return "", h.refused(c, err)
 	}
-	return "", h.refused(c, err)
+	return id, err
+}
+
+// ask has the engine create a container.
+func (h *Host) ask(ctx context.Context, c runner.Container, space room) (string, error) {
+	of, host := config(h.instance, c), hostConfig(c)
+	host.Mounts = append(host.Mounts, space.own...)
+	if err := publish(c.Spec.Ports, of, host); err != nil {
+		return "", problem.Wrap(problem.Internal, err, creating(c)+": publish its ports", "")
+	}
+	var made container.CreateResponse
+	err := h.call(ctx, createLimit, creating(c), func(ctx context.Context, s *session) (err error) {
+		made, err = createFor(ctx, s.api.ContainerCreate, s.api.ClientVersion(), c.Spec.Platform, of, host, networking(c.Spec), c.Name)
+		return err
+	})
+	return made.ID, err
 }
 
 // refused says why the engine did not create a container.
@@ -115,10 +152,10 @@ func (h *Host) adopt(ctx context.Context, c runner.Container, conflict error) (s
 
 // same compares what was created with what was verified. Between the two the
 // image may have been removed, and its name given to another.
-func (h *Host) same(ctx context.Context, id string, c runner.Container) error {
+func (h *Host) same(ctx context.Context, id string, c runner.Container) (container.InspectResponse, error) {
 	made, err := h.inspect(ctx, id)
 	if err != nil {
-		return err
+		return made, err
 	}
 	// Twice: an id from this session may be out of date, one that was just
 	// looked up is not.
@@ -128,17 +165,15 @@ func (h *Host) same(ctx context.Context, id string, c runner.Container) error {
 			break
 		}
 		if err != nil {
-			return err
+			return made, err
 		}
 		if made.Image == want {
-			return nil
+			return made, nil
 		}
 		h.lose(c)
 	}
-	if err := h.Remove(ctx, id); err != nil {
-		h.log.Warn("a container of an image that went away stays behind", "container", id, "error", err)
-	}
-	return h.imageLost(creating(c), fmt.Errorf("the engine took %s", made.Image))
+	h.discard(ctx, id)
+	return made, h.imageLost(creating(c), fmt.Errorf("the engine took %s", made.Image))
 }
 
 // lose forgets what was verified of a container's image.
@@ -160,9 +195,15 @@ func (h *Host) inspect(ctx context.Context, id string) (container.InspectRespons
 		if seen.ContainerJSONBase == nil || seen.State == nil || seen.Config == nil {
 			return errors.New("the engine's answer is incomplete")
 		}
+		s.sawTTY(seen.ID, seen.Config.Tty)
 		return nil
 	})
 	return seen, err
+}
+
+// gone is the error for a container that is not there (any more).
+func (h *Host) gone(what string, err error) error {
+	return problem.Wrap(problem.ContainerLost, err, fmt.Sprintf("%s on host %s: somebody removed it", what, h.name), "find out who removes containers there")
 }
 
 // neverStarted tells a container that may be started from one that ran, runs,

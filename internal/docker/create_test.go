@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -15,7 +16,7 @@ import (
 func containerOf(t *testing.T, s runner.Spec) runner.Container {
 	t.Helper()
 	s.Image = "jobs"
-	return runner.Container{Name: "prewarm-r1", Run: "r1", Pin: pinA(t), Spec: s}
+	return runner.Container{Name: "prewarm-r1", Run: "r1", Pin: pinA(t), Spec: s, Env: s.Env}
 }
 
 // warmEngine holds the image of containerOf.
@@ -55,11 +56,12 @@ func TestCreateAsksForThis(t *testing.T) {
 		reply(http.StatusCreated, `{"Id":"c1"}`)(w, r)
 	})
 	e.on("GET /containers/c1/json", inspected(config1, stateCreated, ourLabels))
-	id, err := e.host().Create(t.Context(), containerOf(t, runner.Spec{
+	e.on("GET /networks/bridge", reply(http.StatusOK, `{"Id":"life1"}`))
+	made, err := e.host().Create(t.Context(), containerOf(t, runner.Spec{
 		Entrypoint: []string{"node"}, Env: []string{"A=1"}, Network: "none", User: "1000", Workdir: "/w", Memory: 1 << 30, NanoCPUs: 1.5e9,
 	}))
-	if err != nil || id != "c1" {
-		t.Fatalf("Create = %q, %v", id, err)
+	if want := (runner.Created{ID: "c1", Life: "life1", Version: "20.10.24"}); err != nil || made != want {
+		t.Fatalf("Create = %+v, %v; want %+v", made, err, want)
 	}
 	host, ok := asked["HostConfig"].(map[string]any)
 	if !ok {
@@ -83,7 +85,7 @@ func TestCreateAsksForThis(t *testing.T) {
 	want = map[string]any{
 		"AutoRemove": false, "NetworkMode": "none", "Memory": 1073741824.0, "NanoCpus": 1.5e9,
 		"RestartPolicy": map[string]any{"Name": "no", "MaximumRetryCount": 0.0},
-		"LogConfig":     map[string]any{"Type": "json-file", "Config": map[string]any{"max-size": "1g", "max-file": "2", "mode": "blocking"}},
+		"LogConfig":     map[string]any{"Type": "json-file", "Config": map[string]any{"max-size": "4g", "max-file": "2", "mode": "blocking"}},
 	}
 	if diff := cmp.Diff(want, pick(host, "AutoRemove", "NetworkMode", "Memory", "NanoCpus", "RestartPolicy", "LogConfig")); diff != "" {
 		t.Errorf("HostConfig (-want +got):\n%s", diff)
@@ -151,11 +153,51 @@ func TestCreateAdoptsItsOwn(t *testing.T) {
 		e.on("POST /containers/create", fault(http.StatusConflict, `Conflict. The container name "/prewarm-r1" is already in use`))
 		e.on("GET /containers/prewarm-r1/json", inspected(config1, c.state, c.labels))
 		e.on("GET /containers/c1/json", inspected(config1, c.state, c.labels))
-		id, err := e.host().Create(t.Context(), containerOf(t, runner.Spec{}))
+		made, err := e.host().Create(t.Context(), containerOf(t, runner.Spec{}))
 		wantCode(t, c.name, err, c.want)
-		if (id == "c1") != (c.want == "") {
-			t.Errorf("%s: got id %q", c.name, id)
+		if (made.ID == "c1") != (c.want == "") {
+			t.Errorf("%s: got %+v", c.name, made)
 		}
+	}
+}
+
+// TestCreateWithoutALife: an engine without a default network makes containers
+// all the same.
+func TestCreateWithoutALife(t *testing.T) {
+	t.Parallel()
+	e := warmEngine(t)
+	e.on("POST /containers/create", reply(http.StatusCreated, `{"Id":"c1"}`))
+	e.on("GET /containers/c1/json", inspected(config1, stateCreated, ourLabels))
+	e.on("GET /networks/bridge", fault(http.StatusNotFound, "no such network"))
+	made, err := e.host().Create(t.Context(), containerOf(t, runner.Spec{}))
+	if want := (runner.Created{ID: "c1", Version: "20.10.24"}); err != nil || made != want {
+		t.Errorf("Create = %+v, %v; want %+v", made, err, want)
+	}
+}
+
+// TestCreateWithoutAnAnswerAboutTheLife: the container stays, and the next call
+// gives it.
+func TestCreateWithoutAnAnswerAboutTheLife(t *testing.T) {
+	t.Parallel()
+	e := warmEngine(t)
+	e.on("POST /containers/create", sequence(reply(http.StatusCreated, `{"Id":"c1"}`), fault(http.StatusConflict, "the name is in use")))
+	e.on("GET /containers/c1/json", inspected(config1, stateCreated, ourLabels))
+	e.on("GET /containers/prewarm-r1/json", inspected(config1, stateCreated, ourLabels))
+	var answers atomic.Bool // the client itself asks again where a pooled connection breaks
+	e.on("GET /networks/bridge", func(w http.ResponseWriter, r *http.Request) {
+		if !answers.Load() {
+			hangUp(w, r)
+			return
+		}
+		reply(http.StatusOK, `{"Id":"life1"}`)(w, r)
+	})
+	h := e.host()
+	_, err := h.Create(t.Context(), containerOf(t, runner.Spec{}))
+	wantCode(t, "Create", err, problem.HostUnreachable)
+	answers.Store(true)
+	made, err := h.Create(t.Context(), containerOf(t, runner.Spec{}))
+	if err != nil || made.ID != "c1" || made.Life != "life1" {
+		t.Errorf("Create again = %+v, %v", made, err)
 	}
 }
 
@@ -170,17 +212,17 @@ func TestWarmStartIsShort(t *testing.T) {
 	if _, ok, err := h.Inspect(t.Context(), pinA(t)); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
-	before := e.count("")
-	id, err := h.Create(t.Context(), containerOf(t, runner.Spec{}))
+	e.on("GET /networks/bridge", reply(http.StatusOK, `{"Id":"life1"}`))
+	before := e.count("") - e.count("GET /info")
+	made, err := h.Create(t.Context(), containerOf(t, runner.Spec{}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := h.Start(t.Context(), id); err != nil {
+	if err := h.Start(t.Context(), made.ID); err != nil {
 		t.Fatal(err)
 	}
-	// The engine's life is read while it starts the container, and nobody waits
-	// for that.
-	if n := e.count("") - e.count("GET /networks/") - before; n != 3 {
+	// The engine's life is read beside the create.
+	if n := e.count("") - e.count("GET /networks/") - e.count("GET /info") - before; n != 3 {
 		t.Errorf("create and start took %d calls, want 3: %q", n, e.seen)
 	}
 }

@@ -18,6 +18,10 @@
 // sshd to a socket on its machine; whichever it is, plain HTTP is spoken over
 // what the dialer opened. testdata/calls.txt lists every call that is made.
 //
+// An engine that is restarted ends its containers, and their codes are its
+// doing. So an exit is believed only in the life of the engine in which the
+// container was seen running; what names that life is the caller's to keep.
+//
 // Images are pulled by digest and run by digest, never by tag. The tag that
 // this package does set, the keep-tag, only keeps a pulled digest from being
 // pruned by others.

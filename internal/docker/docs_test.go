@@ -20,7 +20,7 @@ func TestTheDocumentedCallsAreAllCalls(t *testing.T) {
 		t.Fatal(err)
 	}
 	var told, made []string
-	for _, call := range regexp.MustCompile("`((?:GET|HEAD|POST|DELETE) /[^`]*)`").FindAllStringSubmatch(string(doc), -1) {
+	for _, call := range regexp.MustCompile("`((?:GET|HEAD|POST|PUT|DELETE) /[^`]*)`").FindAllStringSubmatch(string(doc), -1) {
 		if !slices.Contains(told, call[1]) {
 			told = append(told, call[1])
 		}

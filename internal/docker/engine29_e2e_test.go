@@ -38,7 +38,7 @@ func TestEngine29Contract(t *testing.T) {
 				t.Fatalf("Probe = %+v, %v; want store %s", engine, err, store)
 			}
 			t.Logf("%+v", engine)
-			dockertest.Contract(t, func(t *testing.T) dockertest.Subject { return shared.subject(t, o) })
+			dockertest.Contract(t, func(t *testing.T) dockertest.Subject { return shared.subject(t, o, f.Hosts[i].Socket) })
 			upstreamIsSpared(t, o, store)
 		})
 	}

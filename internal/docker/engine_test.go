@@ -37,14 +37,31 @@ var versionPrefix = regexp.MustCompile(`^/v1\.\d+`)
 // newEngine starts an engine of API 1.41 that answers what a probe asks.
 func newEngine(t *testing.T) *engine {
 	t.Helper()
+	return newEngineOf(t, `{"ServerVersion":"20.10.24","OSType":"linux","Architecture":"x86_64","NCPU":2,"MemTotal":4096}`)
+}
+
+// newEngineOf starts an engine that says this of itself.
+func newEngineOf(t *testing.T, info string) *engine {
+	t.Helper()
+	return startEngine(t, "1.41", info)
+}
+
+// newVersion starts an engine of another API version.
+func newVersion(t *testing.T, api string) *engine {
+	t.Helper()
+	return startEngine(t, api, `{"OSType":"linux","Architecture":"x86_64"}`)
+}
+
+func startEngine(t *testing.T, api, info string) *engine {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "pw") // t.TempDir is too long for a socket's path
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	e := &engine{t: t, socket: filepath.Join(dir, "docker.sock"), mux: http.NewServeMux()}
-	e.on("HEAD /_ping", pong("1.41"))
-	e.on("GET /info", reply(http.StatusOK, `{"ServerVersion":"20.10.24","OSType":"linux","Architecture":"x86_64","NCPU":2,"MemTotal":4096}`))
+	e.on("HEAD /_ping", pong(api))
+	e.on("GET /info", reply(http.StatusOK, info))
 	e.start()
 	t.Cleanup(e.stop)
 	return e

@@ -46,9 +46,7 @@ func TestContractByEveryWay(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dockertest.Contract(t, func(t *testing.T) dockertest.Subject {
-				s := shared.subject(t, o)
-				s.Others = others{engineAPI(t, newHost(t, options(h.Socket)))}
-				return s
+				return shared.subject(t, o, h.Socket)
 			})
 		})
 	}

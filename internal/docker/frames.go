@@ -34,9 +34,18 @@ type emitError struct{ err error }
 func (e *emitError) Error() string { return e.err.Error() }
 func (e *emitError) Unwrap() error { return e.err }
 
-// readLog parses a log until its end. It returns nil only at a clean end, that
-// is between two frames; what a broken connection left unfinished is dropped.
-func readLog(body io.Reader, emit func(runner.Line) error) error {
+// readLog parses a log until its end. It returns nil only at a clean end; what a
+// broken connection left unfinished is dropped.
+func readLog(body io.Reader, tty bool, emit func(runner.Line) error) error {
+	if tty {
+		return readRaw(body, emit)
+	}
+	return readFrames(body, emit)
+}
+
+// readFrames parses the log of a container without a terminal, whose clean end
+// is one between two frames.
+func readFrames(body io.Reader, emit func(runner.Line) error) error {
 	frames := frameReader{in: bufio.NewReaderSize(body, readAhead)}
 	var clock stampReader
 	streams := [...]joiner{streamStdout: {stream: runner.Stdout}, streamStderr: {stream: runner.Stderr}}

@@ -32,7 +32,7 @@ func printed(stream byte, after time.Duration, text string) string {
 
 // read parses a log and gives its lines.
 func read(r io.Reader) (lines []runner.Line, err error) {
-	err = readLog(r, func(l runner.Line) error {
+	err = readLog(r, false, func(l runner.Line) error {
 		lines = append(lines, l)
 		return nil
 	})
@@ -138,7 +138,7 @@ func TestReadLogEndsWithEmit(t *testing.T) {
 	full := errors.New("full")
 	for _, log := range []string{printed(1, 0, "a\n"), printed(1, 0, "open")} {
 		var own *emitError
-		if err := readLog(strings.NewReader(log), func(runner.Line) error { return full }); !errors.As(err, &own) || !errors.Is(own.err, full) {
+		if err := readLog(strings.NewReader(log), false, func(runner.Line) error { return full }); !errors.As(err, &own) || !errors.Is(own.err, full) {
 			t.Errorf("%q: got %v, want emit's error", log, err)
 		}
 	}
@@ -186,7 +186,7 @@ func BenchmarkReadLog(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(raw)))
 			for b.Loop() {
-				if err := readLog(strings.NewReader(raw), func(runner.Line) error { return nil }); err != nil {
+				if err := readLog(strings.NewReader(raw), false, func(runner.Line) error { return nil }); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -82,6 +82,7 @@ type Host struct {
 	credentials func(ctx context.Context, repo registry.Repository) (registry.Credentials, error)
 	mirror      func(repo registry.Repository) (registry.Repository, bool)
 	stall       time.Duration
+	logStall    time.Duration
 	log         *slog.Logger
 	open        dialer
 	secure      *tlsDialer // nil but for tcp with TLS
@@ -90,8 +91,7 @@ type Host struct {
 
 	negotiating chan struct{} // holds one token while nobody negotiates
 	mu          sync.Mutex
-	session     *session             // nil while the engine is not known to answer
-	lives       map[string]*lifeMark // by container that we started and did not remove
+	session     *session // nil while the engine is not known to answer
 }
 
 // New makes the Host of an endpoint. It does no I/O: an engine that is down is
@@ -103,8 +103,8 @@ func New(o Options) (*Host, error) {
 	}
 	h := &Host{
 		name: o.Name, instance: o.Instance, endpoint: e,
-		credentials: o.Credentials, mirror: o.Mirror, stall: o.Stall, log: o.Logger,
-		negotiating: make(chan struct{}, 1), lives: map[string]*lifeMark{},
+		credentials: o.Credentials, mirror: o.Mirror, stall: o.Stall, logStall: logStall, log: o.Logger,
+		negotiating: make(chan struct{}, 1),
 	}
 	if h.stall <= 0 {
 		h.stall = defaultStall

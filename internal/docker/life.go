@@ -2,62 +2,94 @@ package docker
 
 import (
 	"context"
+	"strings"
 
 	"github.com/docker/docker/api/types/network"
+
+	"github.com/prewarm/prewarm/internal/problem"
 )
 
-// life names the engine's present life, from its start to its end; "" where it
-// can't be told. An engine makes its default network anew each time it starts
-// (measured on 20.10), except under live-restore with containers running, which
-// then survive the restart and keep their outcomes. No other call of the API
-// tells a restart.
-func (h *Host) life(ctx context.Context) string {
-	var id string
+// restores marks the lives of an engine that runs with live-restore: its
+// containers outlive it.
+const restores = "+live-restore"
+
+func liveRestore(life string) bool { return strings.HasSuffix(life, restores) }
+
+// life names the engine's present life, from its start to its end; "" for an
+// engine without a default network, where it can't be told. An engine makes its default network anew each time it starts
+// (measured on 20.10), except under live-restore with containers running. No
+// other call of the API tells a restart.
+//
+// A life is read before the look that finds a container running, and after the
+// one that finds it ended: a restart between the two calls then shows.
+//
+// It fails with problem.HostUnreachable only: no answer is not "can't be told".
+func (h *Host) life(ctx context.Context) (string, error) {
+	var life string
 	err := h.call(ctx, inspectLimit, "tell the engine's life", func(ctx context.Context, s *session) error {
 		seen, err := s.api.NetworkInspect(ctx, "bridge", network.InspectOptions{})
-		id = seen.ID
+		if err != nil {
+			return err
+		}
+		survives, err := h.survives(ctx, s, seen.ID)
+		life = seen.ID
+		if survives {
+			life += restores
+		}
 		return err
 	})
+	if problem.CodeOf(err) == problem.EngineAPI {
+		return "", nil
+	}
+	return life, err
+}
+
+// survives tells whether containers outlive the engine. It is asked once in a
+// life, for some engines start programs to answer.
+func (h *Host) survives(ctx context.Context, s *session, bridge string) (bool, error) {
+	s.mu.Lock()
+	known, answer := s.bridge == bridge, s.facts.liveRestore
+	s.mu.Unlock()
+	if known {
+		return answer, nil
+	}
+	info, err := h.info(ctx, s)
 	if err != nil {
-		return "" // an engine without that network, or out of reach: not known
+		return false, err
 	}
-	return id
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bridge = bridge
+	return info.LiveRestoreEnabled, nil
 }
 
-// lifeMark is the engine's life in which a container was started.
-type lifeMark struct {
-	read chan struct{} // closed when id is there
-	id   string
+// lifeReading is a life that is read beside another call.
+type lifeReading struct {
+	life   string
+	err    error
+	done   chan struct{}
+	cancel context.CancelFunc
 }
 
-// markLife reads the engine's life beside a start, which it must not delay. An
-// engine that is restarted before the start has been answered breaks that call,
-// so what is read is the life of a start that went well.
-func (h *Host) markLife(ctx context.Context, container string) {
-	m := &lifeMark{read: make(chan struct{})}
-	h.mu.Lock()
-	h.lives[container] = m
-	h.mu.Unlock()
+// lifeBeside begins to read the life. A container that is started afterwards is
+// started in that life, or its start is seen to have been in another.
+func (h *Host) lifeBeside(ctx context.Context) *lifeReading {
+	ctx, cancel := context.WithCancel(ctx)
+	r := &lifeReading{done: make(chan struct{}), cancel: cancel}
 	go func() {
-		defer close(m.read)
-		m.id = h.life(context.WithoutCancel(ctx))
+		defer close(r.done)
+		r.life, r.err = h.life(ctx)
 	}()
+	return r
 }
 
-// lifeOf gives the life in which a container was started; for one that was
-// started before we were, or whose life could not be read, the present one.
-func (h *Host) lifeOf(ctx context.Context, container string) string {
-	h.mu.Lock()
-	m := h.lives[container]
-	h.mu.Unlock()
-	if m != nil {
-		select {
-		case <-m.read:
-			if m.id != "" {
-				return m.id
-			}
-		case <-ctx.Done():
-		}
-	}
-	return h.life(ctx)
+func (r *lifeReading) get() (string, error) {
+	<-r.done
+	return r.life, r.err
+}
+
+// stop ends a reading that nobody waits for.
+func (r *lifeReading) stop() {
+	r.cancel()
+	<-r.done
 }

@@ -3,44 +3,52 @@ package docker
 import (
 	"net/http"
 	"testing"
+
+	"github.com/prewarm/prewarm/internal/problem"
 )
 
-// TestRestartRightAfterTheStart: the engine is restarted between the answer to a
-// start and the wait, which then finds a container that has ended.
-func TestRestartRightAfterTheStart(t *testing.T) {
+func TestLifeIsTheNetworkAndLiveRestore(t *testing.T) {
 	t.Parallel()
-	for _, restarted := range []bool{false, true} {
-		e := newEngine(t)
-		lives := make(chan struct{}, 1)
-		network := func(id string) http.HandlerFunc {
-			return func(w http.ResponseWriter, r *http.Request) {
-				reply(http.StatusOK, `{"Id":"`+id+`"}`)(w, r)
-				select {
-				case lives <- struct{}{}:
-				default:
-				}
+	for _, c := range []struct {
+		name string
+		info string
+		net  http.HandlerFunc
+		want string
+		code problem.Code
+	}{
+		{"plain", `{"OSType":"linux","Architecture":"x86_64"}`, reply(http.StatusOK, `{"Id":"a"}`), "a", ""},
+		{"live-restore", `{"OSType":"linux","Architecture":"x86_64","LiveRestoreEnabled":true}`, reply(http.StatusOK, `{"Id":"a"}`), "a+live-restore", ""},
+		{"no default network", `{}`, fault(http.StatusNotFound, "no such network"), "", ""},
+		{"no answer", `{}`, hangUp, "", problem.HostUnreachable},
+	} {
+		e := newEngineOf(t, c.info)
+		e.on("GET /networks/bridge", c.net)
+		h := e.host()
+		for range 3 {
+			got, err := h.life(t.Context())
+			wantCode(t, c.name, err, c.code)
+			if got != c.want {
+				t.Errorf("%s: life = %q, want %q", c.name, got, c.want)
 			}
 		}
-		later := "first"
-		if restarted {
-			later = "second"
+		if n := e.count("GET /info"); n > 1 {
+			t.Errorf("%s: the engine was asked about itself %d times in one life", c.name, n)
 		}
-		e.on("GET /networks/bridge", sequence(network("first"), network(later)))
-		e.on("GET /containers/c1/json", sequence(
-			reply(http.StatusOK, `{"Id":"c1","Config":{},"State":{"Status":"created","StartedAt":"0001-01-01T00:00:00Z"}}`),
-			reply(http.StatusOK, `{"Id":"c1","Config":{},"State":{"Status":"exited","ExitCode":137,"StartedAt":"2026-11-22T10:00:00Z","FinishedAt":"2026-11-22T10:00:01Z"}}`),
-		))
-		e.on("POST /containers/c1/start", func(w http.ResponseWriter, _ *http.Request) {
-			<-lives // the life is read beside the start
-			w.WriteHeader(http.StatusNoContent)
-		})
-		e.on("POST /containers/c1/wait", reply(http.StatusOK, `{"StatusCode":137}`))
-		h := e.host()
-		if err := h.Start(t.Context(), "c1"); err != nil {
-			t.Fatal(err)
+	}
+}
+
+// TestNewLifeIsAskedAnew: live-restore may have come with the restart.
+func TestNewLifeIsAskedAnew(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t)
+	e.on("GET /networks/bridge", sequence(reply(http.StatusOK, `{"Id":"a"}`), reply(http.StatusOK, `{"Id":"b"}`)))
+	h := e.host()
+	for _, want := range []string{"a", "b"} {
+		if got, err := h.life(t.Context()); err != nil || got != want {
+			t.Errorf("life = %q, %v; want %q", got, err, want)
 		}
-		if exit, err := h.Wait(t.Context(), "c1"); err != nil || exit.Unwitnessed != restarted {
-			t.Errorf("Wait = %+v, %v; want unwitnessed: %v", exit, err, restarted)
-		}
+	}
+	if n := e.count("GET /info"); n != 2 {
+		t.Errorf("the engine was asked about itself %d times, want once in each life", n)
 	}
 }

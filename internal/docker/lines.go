@@ -16,6 +16,7 @@ const lineLimit = 1 << 20
 // joiner makes lines of the frames of one stream.
 type joiner struct {
 	stream runner.Stream
+	crlf   bool      // a terminal's: the line feeds have a carriage return before them
 	parts  []byte    // what came without a line feed so far
 	at     time.Time // of the first part
 	joined bool      // parts is in use, be it empty
@@ -26,6 +27,9 @@ type joiner struct {
 func (j *joiner) add(at time.Time, text []byte, emit func(runner.Line) error) error {
 	body, ended := bytes.CutSuffix(text, []byte{'\n'})
 	if ended && !j.joined && len(body) <= lineLimit {
+		if j.crlf {
+			body = bytes.TrimSuffix(body, []byte{'\r'})
+		}
 		return emit(runner.Line{Time: at, Stream: j.stream, Text: string(body)})
 	}
 	if !j.joined {
@@ -64,6 +68,9 @@ func (j *joiner) piece(emit func(runner.Line) error) error {
 }
 
 func (j *joiner) flush(open bool, emit func(runner.Line) error) error {
+	if j.crlf && !open {
+		j.parts = bytes.TrimSuffix(j.parts, []byte{'\r'})
+	}
 	line := runner.Line{Time: j.at, Stream: j.stream, Text: string(j.parts), Open: open}
 	j.parts, j.joined = j.parts[:0], false
 	return emit(line)

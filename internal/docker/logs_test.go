@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,6 +24,7 @@ func TestLogsAsksForThis(t *testing.T) {
 		{time.Unix(1700000000, 42), true, map[string]string{"since": "1700000000.000000042", "follow": "1"}},
 	} {
 		e := newEngine(t)
+		e.on("GET /containers/c1/json", inspected(config1, stateRunning, ourLabels))
 		e.on("GET /containers/c1/logs", func(w http.ResponseWriter, r *http.Request) {
 			for name, want := range c.want {
 				if got := r.URL.Query().Get(name); got != want {
@@ -54,13 +56,15 @@ func TestLogsTellHowTheyEnd(t *testing.T) {
 		want  problem.Code
 	}{
 		{"the connection breaks", func(w http.ResponseWriter, _ *http.Request) { write(w); panic(http.ErrAbortHandler) }, nil, 1, problem.HostUnreachable},
-		{"the container is gone", fault(404, "no such container"), nil, 0, problem.EngineAPI},
+		{"the container is gone", fault(404, "no such container"), nil, 0, problem.ContainerLost},
+		{"the container is going", fault(409, "can not get logs from container which is dead or marked for removal"), nil, 0, problem.ContainerLost},
 		{"the engine can't read it", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, frame(3, "bad")) }, nil, 0, problem.EngineAPI},
 		{"emit fails", func(w http.ResponseWriter, r *http.Request) { write(w); <-r.Context().Done() }, full, 1, problem.Internal},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			e := newEngine(t)
+			e.on("GET /containers/c1/json", inspected(config1, stateRunning, ourLabels))
 			e.on("GET /containers/c1/logs", c.log)
 			n := 0
 			err := e.host().Logs(t.Context(), "c1", time.Time{}, true, func(runner.Line) error { n++; return c.emit })
@@ -75,6 +79,7 @@ func TestLogsTellHowTheyEnd(t *testing.T) {
 func TestCancelledFollowEnds(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t)
+	e.on("GET /containers/c1/json", inspected(config1, stateRunning, ourLabels))
 	e.on("GET /containers/c1/logs", func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, printed(1, 0, "a\n"))
 		_ = http.NewResponseController(w).Flush()
@@ -87,4 +92,69 @@ func TestCancelledFollowEnds(t *testing.T) {
 			t.Errorf("Logs = %v, want the context's error", err)
 		}
 	})
+}
+
+// TestWithheldLog: an engine that answers pings and gives nothing of a log can't
+// keep a reader, unless that one follows.
+func TestWithheldLog(t *testing.T) {
+	t.Parallel()
+	silent := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+	begun := func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, printed(1, 0, "a\n"))
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	}
+	slow := func(w http.ResponseWriter, _ *http.Request) {
+		for range 8 {
+			_, _ = io.WriteString(w, printed(1, 0, "a\n"))
+			_ = http.NewResponseController(w).Flush()
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		log    http.HandlerFunc
+		follow bool
+		lines  int
+		want   string // of the error; empty: none
+	}{
+		{"no answer", silent, false, 0, "does not give the log"},
+		{"it stops in the middle", begun, false, 1, "does not give the log"},
+		{"it is slow", slow, false, 8, ""},
+		{"followed", begun, true, 1, "context deadline exceeded"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			e := newEngine(t)
+			e.on("GET /_ping", pong("1.41"))
+			e.on("GET /containers/c1/json", inspected(config1, stateExited, ourLabels))
+			e.on("GET /containers/c1/logs", c.log)
+			h := e.host()
+			h.logStall = 100 * time.Millisecond
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			n := 0
+			err := h.Logs(ctx, "c1", time.Time{}, c.follow, func(runner.Line) error { n++; return nil })
+			if n != c.lines || (err == nil) != (c.want == "") || (err != nil && !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("Logs: %v, %d lines; want %q, %d", err, n, c.want, c.lines)
+			}
+			if c.want != "" && !c.follow {
+				wantCode(t, "Logs", err, problem.HostUnreachable)
+			}
+		})
+	}
+}
+
+// TestSlowReaderIsNoStall: time in which emit works does not count.
+func TestSlowReaderIsNoStall(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t)
+	e.on("GET /containers/c1/json", inspected(config1, stateExited, ourLabels))
+	e.on("GET /containers/c1/logs", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, printed(1, 0, "a\n")) })
+	h := e.host()
+	h.logStall = 50 * time.Millisecond
+	err := h.Logs(t.Context(), "c1", time.Time{}, false, func(runner.Line) error { time.Sleep(200 * time.Millisecond); return nil })
+	if err != nil {
+		t.Errorf("Logs: %v", err)
+	}
 }

@@ -37,10 +37,10 @@ func (h *Host) Probe(ctx context.Context) (warmer.Engine, error) {
 	return engine, nil
 }
 
-// Look asks who answers, as Probe does, and changes nothing on the engine: it
+// Examine asks who answers, as Probe does, and changes nothing on the engine: it
 // gives no marker. The free space that it tells for a unix endpoint is that of
 // the folder which the engine names, if there is one here.
-func (h *Host) Look(ctx context.Context) (warmer.Engine, error) {
+func (h *Host) Examine(ctx context.Context) (warmer.Engine, error) {
 	engine, info, err := h.who(ctx)
 	if err == nil {
 		engine.Disk = h.disk(ctx, info, info.DockerRootDir)
@@ -105,7 +105,10 @@ func (h *Host) factsOf(ctx context.Context, s *session) (facts, error) {
 }
 
 func factsOf(info system.Info) facts {
-	f := facts{platform: platformOf(info.OSType, info.Architecture), store: classic}
+	f := facts{
+		platform: platformOf(info.OSType, info.Architecture), store: classic,
+		version: info.ServerVersion, liveRestore: info.LiveRestoreEnabled,
+	}
 	for _, pair := range info.DriverStatus {
 		// The only trace of the image store in the API.
 		if pair == [2]string{"driver-type", "io.containerd.snapshotter.v1"} {

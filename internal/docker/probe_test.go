@@ -78,13 +78,13 @@ func TestProbeLeavesAMarker(t *testing.T) {
 	}
 }
 
-// Look tells the same and leaves nothing.
-func TestLookLeavesNoMarker(t *testing.T) {
+// Examine tells the same and leaves nothing.
+func TestExamineLeavesNoMarker(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t) // fails at a call that it was not told of: volumes
-	got, err := e.host().Look(t.Context())
+	got, err := e.host().Examine(t.Context())
 	if err != nil || got.Marker != "" || got.Version != "20.10.24" || got.CPUs != 2 {
-		t.Errorf("Look = %+v, %v", got, err)
+		t.Errorf("Examine = %+v, %v", got, err)
 	}
 }
 

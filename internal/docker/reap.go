@@ -13,19 +13,28 @@ import (
 	"github.com/prewarm/prewarm/runner"
 )
 
-// Stop sends the image's stop signal, waits for grace, rounded up to whole
-// seconds, and kills. A container that has ended or is gone is no error.
-// Cancelling ctx does not take the stop back.
-func (h *Host) Stop(ctx context.Context, id string, grace time.Duration) error {
+// Stop sends the container's stop signal, waits for grace, rounded up to whole
+// seconds, and kills. It looks first: a container that does not run, or is gone,
+// was not stopped by us. Cancelling ctx does not take the stop back.
+func (h *Host) Stop(ctx context.Context, id string, grace time.Duration) (ran bool, err error) {
+	seen, err := h.inspect(ctx, id)
+	switch {
+	case errdefs.IsNotFound(err):
+		return false, nil
+	case err != nil:
+		return false, err
+	case !running(seen.State.Status):
+		return false, nil
+	}
 	seconds := int(math.Ceil(max(grace, 0).Seconds()))
 	limit := time.Duration(seconds)*time.Second + stopSlack
-	err := h.call(ctx, limit, "stop container "+short(id), func(ctx context.Context, s *session) error {
+	err = h.call(ctx, limit, "stop container "+short(id), func(ctx context.Context, s *session) error {
 		return s.api.ContainerStop(ctx, id, container.StopOptions{Timeout: &seconds})
 	})
 	if errdefs.IsNotFound(err) {
-		return nil
+		return true, nil
 	}
-	return err
+	return true, err
 }
 
 // Remove removes a container that has ended or was never started, with its
@@ -33,11 +42,8 @@ func (h *Host) Stop(ctx context.Context, id string, grace time.Duration) error {
 // is no error; one that runs is: nothing is ever removed by force.
 func (h *Host) Remove(ctx context.Context, id string) error {
 	if s := h.current(); s != nil {
-		s.takeFresh(id)
+		s.forgetContainer(id)
 	}
-	h.mu.Lock()
-	delete(h.lives, id)
-	h.mu.Unlock()
 	err := h.call(ctx, removeLimit, "remove container "+short(id), func(ctx context.Context, s *session) error {
 		return s.api.ContainerRemove(ctx, id, container.RemoveOptions{RemoveVolumes: true})
 	})
@@ -59,18 +65,35 @@ func (h *Host) going(ctx context.Context, id string) bool {
 
 // Owned lists the containers that carry our instance's label, ended ones too.
 func (h *Host) Owned(ctx context.Context) ([]runner.Owned, error) {
-	var owned []runner.Owned
-	err := h.call(ctx, inspectLimit, "list our containers", func(ctx context.Context, s *session) error {
-		list, err := s.api.ContainerList(ctx, container.ListOptions{
+	var list []container.Summary
+	err := h.call(ctx, inspectLimit, "list our containers", func(ctx context.Context, s *session) (err error) {
+		list, err = s.api.ContainerList(ctx, container.ListOptions{
 			All:     true,
 			Filters: filters.NewArgs(filters.Arg("label", fmt.Sprintf("%s=%s", labelInstance, h.instance))),
 		})
-		for _, c := range list {
-			owned = append(owned, runner.Owned{ID: c.ID, Run: c.Labels[labelRun], Running: running(c.State)})
-		}
 		return err
 	})
-	return owned, err
+	if err != nil {
+		return nil, err
+	}
+	var owned []runner.Owned
+	for _, c := range list {
+		o := runner.Owned{ID: c.ID, Run: c.Labels[labelRun], Running: running(c.State), Created: time.Unix(c.Created, 0).UTC()}
+		if c.State == container.StateCreated {
+			// The list tells no one that could not be started from one that nobody
+			// started.
+			seen, err := h.inspect(ctx, c.ID)
+			if errdefs.IsNotFound(err) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			o.Fresh = neverStarted(seen.State)
+		}
+		owned = append(owned, o)
+	}
+	return owned, nil
 }
 
 // running tells whether a container's program still exists.

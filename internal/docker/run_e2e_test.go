@@ -3,7 +3,6 @@
 package docker
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"testing"
@@ -24,14 +23,14 @@ func launch(t *testing.T, h *Host, s runner.Spec) string {
 	if s.Network == "" {
 		s.Network = "none"
 	}
-	id, err := h.Create(t.Context(), runner.Container{Name: "prewarm-e2e", Run: "e2e", Pin: shared.good, Spec: s})
+	made, err := h.Create(t.Context(), runner.Container{Name: "prewarm-e2e", Run: "e2e", Pin: shared.good, Spec: s, Env: s.Env})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := h.Start(t.Context(), id); err != nil {
+	if err := h.Start(t.Context(), made.ID); err != nil {
 		t.Fatal(err)
 	}
-	return id
+	return made.ID
 }
 
 // follow reads a log to the container's end.
@@ -56,7 +55,7 @@ func TestOverTCP(t *testing.T) {
 	if got := follow(t, h, id); !slices.Equal(got, []string{"over tcp"}) {
 		t.Errorf("log %q", got)
 	}
-	if exit, err := h.Wait(t.Context(), id); err != nil || exit.Code != 0 {
+	if exit, err := h.Wait(t.Context(), id, ""); err != nil || exit.Code != 0 {
 		t.Errorf("Wait = %+v, %v", exit, err)
 	}
 	if err := h.Confirm(t.Context()); err != nil {
@@ -67,7 +66,7 @@ func TestOverTCP(t *testing.T) {
 func TestOutOfMemory(t *testing.T) {
 	h := shared.host(t, shared.fleet.Hosts[0].Socket)
 	id := launch(t, h, runner.Spec{Command: []string{"oom"}, Memory: 32 << 20})
-	exit, err := h.Wait(t.Context(), id)
+	exit, err := h.Wait(t.Context(), id, "")
 	if err != nil || exit.Code != 137 || !exit.OOMKilled {
 		t.Errorf("Wait = %+v, %v; want 137 by want of memory", exit, err)
 	}
@@ -79,9 +78,9 @@ func TestUnknownNetwork(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := runner.Container{Name: "prewarm-e2e", Run: "e2e", Pin: shared.good, Spec: runner.Spec{Network: "nosuchnetwork"}}
-	id, err := h.Create(t.Context(), c)
+	made, err := h.Create(t.Context(), c)
 	if err == nil { // 20.10 looks for the network at the start only
-		err = h.Start(t.Context(), id)
+		err = h.Start(t.Context(), made.ID)
 	}
 	wantCode(t, "a network that is not there", err, problem.StartFailed)
 	if p := problem.From(err); p.Mend == "" {
@@ -95,7 +94,7 @@ func TestEntrypointDropsTheCommand(t *testing.T) {
 	h := shared.host(t, shared.fleet.Hosts[0].Socket)
 	api := engineAPI(t, h)
 	id := launch(t, h, runner.Spec{Command: []string{"exit", "0"}})
-	if _, err := h.Wait(t.Context(), id); err != nil {
+	if _, err := h.Wait(t.Context(), id, ""); err != nil {
 		t.Fatal(err)
 	}
 	// The container's command becomes its image's.
@@ -112,9 +111,10 @@ func TestEntrypointDropsTheCommand(t *testing.T) {
 		{runner.Spec{Entrypoint: []string{"/program"}}, nil},
 		{runner.Spec{Entrypoint: []string{"/program"}, Command: []string{"env"}}, []string{"env"}},
 	} {
-		asked := config("contract", runner.Container{Pin: shared.good, Spec: c.spec})
+		of := runner.Container{Pin: shared.good, Spec: c.spec}
+		asked := config("contract", of)
 		asked.Image = made.ID
-		created, err := api.ContainerCreate(t.Context(), asked, hostConfig(c.spec), nil, nil, "")
+		created, err := api.ContainerCreate(t.Context(), asked, hostConfig(of), nil, nil, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -142,7 +142,7 @@ func TestFirehose(t *testing.T) {
 
 // TestStoppedEngine ends the engine under a run. Whatever it says of the run
 // while it goes down, Confirm tells that it is not to be believed; what comes
-// back is talked to anew.
+// back is talked to anew, and has not witnessed the run's end.
 func TestStoppedEngine(t *testing.T) {
 	engine := shared.fleet.Hosts[0]
 	h := shared.host(t, engine.Socket)
@@ -151,17 +151,19 @@ func TestStoppedEngine(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := launch(t, h, runner.Spec{Command: []string{"sleep", "1m"}})
-	ctx, cancel := context.WithCancel(t.Context())
+	look, err := h.Look(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
 	waited := make(chan error, 1)
 	go func() {
-		_, err := h.Wait(ctx, id)
+		_, err := h.Wait(t.Context(), id, look.Life)
 		waited <- errors.Join(err, h.Confirm(t.Context()))
 	}()
 	if err := engine.Stop(); err != nil {
 		t.Fatal(err)
 	}
 	wantCode(t, "Inspect", func() error { _, _, err := h.Inspect(t.Context(), shared.good); return err }(), problem.HostUnreachable)
-	cancel()
 	wantCode(t, "Wait and Confirm", <-waited, problem.HostUnreachable)
 	if err := engine.Start(t.Context()); err != nil {
 		t.Fatal(err)
@@ -171,9 +173,9 @@ func TestStoppedEngine(t *testing.T) {
 	if err != nil || after != before {
 		t.Errorf("Probe after the restart = %+v, %v; want %+v", after, err, before)
 	}
-	exit, err := h.Wait(t.Context(), id)
+	exit, err := h.Wait(t.Context(), id, look.Life)
 	t.Logf("the restarted engine says: %+v, %v", exit, err)
-	if err != nil {
-		t.Errorf("Wait after the restart: %v", err)
+	if err != nil || !exit.Unwitnessed {
+		t.Errorf("Wait after the restart = %+v, %v; want it unwitnessed", exit, err)
 	}
 }

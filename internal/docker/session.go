@@ -22,12 +22,16 @@ type session struct {
 	facts  facts                   // zero until asked
 	images map[registry.Pin]string // engine's image id of pins that were verified
 	fresh  map[string]struct{}     // containers that we made and nobody started
+	ttys   map[string]bool         // containers that were looked at: whether they have a terminal
+	bridge string                  // the engine's default network when the facts were asked
 }
 
-// facts are what a verification needs to know about the engine.
+// facts are what is known about the engine beside its API version.
 type facts struct {
-	platform registry.Platform
-	store    string
+	platform    registry.Platform
+	store       string
+	version     string
+	liveRestore bool
 }
 
 // connect gives the current session, or agrees on a new one.
@@ -97,7 +101,7 @@ func (h *Host) settle(api *client.Client) *session {
 	if h.session != nil && h.session.api.ClientVersion() == api.ClientVersion() {
 		return h.session
 	}
-	h.session = &session{api: api, images: map[registry.Pin]string{}, fresh: map[string]struct{}{}}
+	h.session = &session{api: api, images: map[registry.Pin]string{}, fresh: map[string]struct{}{}, ttys: map[string]bool{}}
 	return h.session
 }
 
@@ -171,4 +175,34 @@ func (s *session) takeFresh(id string) bool {
 	_, ok := s.fresh[id]
 	delete(s.fresh, id)
 	return ok
+}
+
+// version is the engine's; "" where nobody has asked yet.
+func (s *session) version() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.facts.version
+}
+
+// sawTTY remembers whether a container has a terminal. That never changes.
+func (s *session) sawTTY(id string, tty bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ttys[id] = tty
+}
+
+// hasTTY tells whether a container has a terminal, where that is known.
+func (s *session) hasTTY(id string) (tty, known bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	tty, known = s.ttys[id]
+	return tty, known
+}
+
+// forgetContainer drops what is known of a container.
+func (s *session) forgetContainer(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.fresh, id)
+	delete(s.ttys, id)
 }

@@ -94,6 +94,7 @@ func TestSSHFreesItsCaller(t *testing.T) {
 	t.Parallel()
 	e, s := newEngine(t), newSSHD(t)
 	reading := make(chan struct{})
+	e.on("GET /containers/c1/json", inspected(config1, stateRunning, ourLabels))
 	e.on("GET /containers/c1/logs", func(w http.ResponseWriter, r *http.Request) {
 		_ = http.NewResponseController(w).Flush()
 		close(reading)

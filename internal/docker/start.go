@@ -37,7 +37,6 @@ func (h *Host) Start(ctx context.Context, id string) error {
 			return err
 		}
 	}
-	h.markLife(ctx, id)
 	err = h.call(ctx, startLimit, "start container "+short(id), func(ctx context.Context, s *session) error {
 		return s.api.ContainerStart(ctx, id, container.StartOptions{})
 	})

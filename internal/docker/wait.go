@@ -8,6 +8,8 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/events"
+	"github.com/docker/docker/api/types/filters"
 
 	"github.com/prewarm/prewarm/internal/problem"
 	"github.com/prewarm/prewarm/runner"
@@ -24,50 +26,156 @@ const (
 	// confirmLimit is how long an engine may take to greet a new connection. One
 	// that is being stopped refuses it, or stays silent under socket activation.
 	confirmLimit = time.Second
+	// sawEndLimit is how long the events that an engine keeps may take to come.
+	sawEndLimit = time.Second
+	// madeUp is the code of a container whose end nobody saw.
+	madeUp = 255
+
+	gapEngineDown = "the engine was down when the container ended, or may have been: what it printed then is lost"
 )
 
 // errNotEnded is how the engine's "not running" differs from "ended".
 var errNotEnded = errors.New("the container runs")
 
-// Wait returns how the container ended, however often the engine is lost on the
-// way: it waits, and when that breaks looks, and waits again. Only its context,
-// a container that is gone or one that was never started end it without an
-// Exit. What it returns is the engine's word; Confirm tells whether that engine
-// is being stopped, in which case it lies; Exit.Unwitnessed tells whether it may
-// have been restarted meanwhile, in which case the exit may be its own doing.
-func (h *Host) Wait(ctx context.Context, id string) (runner.Exit, error) {
+// Wait returns how a container that was seen running in an engine's life ended,
+// once it has. A wait that breaks while the engine answers is taken up again;
+// where the engine stops answering, Wait ends with problem.HostUnreachable. It
+// ends without an Exit, too, for a container that is gone (problem.ContainerLost)
+// or was never started (StartFailed).
+//
+// What it returns is the engine's word; Confirm tells whether that engine is
+// being stopped, in which case it lies. Exit.Unwitnessed tells whether it may
+// have been restarted since that life, in which case the exit may be its own
+// doing. A container that runs in another life survived, and the rest is
+// witnessed in that one.
+func (h *Host) Wait(ctx context.Context, id, life string) (runner.Exit, error) {
+	w := witness{life: life}
 	pause := waitPause
-	life := h.lifeOf(ctx, id)
-	broken := false
 	for {
-		waitErr := h.waitOnce(ctx, id)
-		exit, err := h.exit(ctx, id)
+		// First of all a look: it may have ended in another life long ago.
+		exit, err := h.attend(ctx, id, &w)
+		if !errors.Is(err, errNotEnded) {
+			return exit, h.waitError(ctx, id, err)
+		}
+		waitErr := h.waitThrough(ctx, id)
+		exit, err = h.exit(ctx, id)
 		switch {
 		case err == nil:
-			// Asked after the exit was read: whoever answered that is of this
-			// life or an earlier one. Under socket activation a restart can hide
-			// in a single round.
-			now := h.life(ctx)
-			exit.Unwitnessed = now != life
-			if now == "" { // no network to tell by
-				exit.Unwitnessed = broken || waitErr != nil
-			}
-			return exit, nil
-		case ctx.Err() != nil:
-			return runner.Exit{}, h.gaveUp(ctx, "wait for container "+short(id))
-		case errdefs.IsNotFound(err):
-			return runner.Exit{}, problem.Wrap(problem.ContainerLost, err,
-				fmt.Sprintf("wait for container %s on host %s: somebody removed it", short(id), h.name), "find out who removes containers there")
-		case problem.CodeOf(err) == problem.StartFailed:
-			return runner.Exit{}, err
-		case errors.Is(err, errNotEnded) && errors.Is(waitErr, context.DeadlineExceeded):
-			pause = waitPause // the regular look
-			continue
+			w.broken = waitErr != nil
+			exit, err = h.judge(ctx, id, exit, w)
+			return exit, h.waitError(ctx, id, err)
+		case !errors.Is(err, errNotEnded):
+			return runner.Exit{}, h.waitError(ctx, id, err)
 		}
-		broken = true
-		h.log.Debug("a wait broke and is taken up again", "container", short(id), "wait", waitErr, "look", err, "pause", pause)
-		if sleep(ctx, pause) == nil {
-			pause = min(2*pause, waitPauseMax)
+		h.log.Debug("a wait broke and is taken up again", "container", short(id), "error", waitErr, "pause", pause)
+		if err := sleep(ctx, pause); err != nil {
+			return runner.Exit{}, h.gaveUp(ctx, waiting(id))
+		}
+		pause = min(2*pause, waitPauseMax)
+	}
+}
+
+// witness is who saw a container run.
+type witness struct {
+	life    string // the engine's; "": can't be told
+	running bool   // this very Wait saw it running in that life
+	broken  bool   // and lost sight of it
+}
+
+// attend looks at a container. One that runs is from then on witnessed by the
+// life that was read before the look, be it another than the one so far.
+func (h *Host) attend(ctx context.Context, id string, w *witness) (runner.Exit, error) {
+	life, err := h.life(ctx)
+	if err != nil {
+		return runner.Exit{}, err
+	}
+	exit, err := h.exit(ctx, id)
+	switch {
+	case err == nil:
+		return h.judge(ctx, id, exit, *w)
+	case errors.Is(err, errNotEnded):
+		*w = witness{life: life, running: true}
+	}
+	return runner.Exit{}, err
+}
+
+// waitError words what ended a wait without an exit.
+func (h *Host) waitError(ctx context.Context, id string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return h.gaveUp(ctx, waiting(id))
+	case errdefs.IsNotFound(err):
+		return h.gone(waiting(id), err)
+	}
+	return err
+}
+
+func waiting(id string) string { return "wait for container " + short(id) }
+
+// judge says what an exit is worth that was found under a witness. The life is
+// read after the exit: whoever answered that is of this life or an earlier one.
+// Under socket activation a restart can hide between any two calls.
+func (h *Host) judge(ctx context.Context, id string, exit runner.Exit, w witness) (runner.Exit, error) {
+	now, err := h.life(ctx)
+	if err != nil {
+		return runner.Exit{}, err
+	}
+	survives := liveRestore(w.life) && liveRestore(now)
+	switch {
+	case w.life == now && w.running && !w.broken: // seen to its end
+	case w.life != "" && now != "" && !survives:
+		exit.Unwitnessed = w.life != now
+	case h.sawEnd(ctx, id):
+	case survives:
+		// The engine may have been down. It asked containerd for the code then,
+		// or made one up where its containerd had gone with it.
+		exit.Unwitnessed = exit.Code == madeUp
+		exit.LogGap = gapEngineDown
+	default: // no network to tell by
+		exit.Unwitnessed = true
+	}
+	return exit, nil
+}
+
+// sawEnd tells whether the engine, in its present life, was there when a
+// container ended: only then it has an event of that. It keeps the last 256
+// events of all kinds, so a "no" proves nothing.
+func (h *Host) sawEnd(ctx context.Context, id string) bool {
+	saw := false
+	_ = h.call(ctx, sawEndLimit, "ask for the end of container "+short(id), func(ctx context.Context, s *session) error { // no answer is a no
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		told, errs := s.api.Events(ctx, events.ListOptions{
+			Since:   "1", // what is kept, at once; then nothing comes until the limit
+			Filters: filters.NewArgs(filters.Arg("container", id), filters.Arg("event", string(events.ActionDie))),
+		})
+		select {
+		case <-told:
+			saw = true
+		case err := <-errs:
+			h.log.Debug("the engine has no word of a container's end", "container", short(id), "error", err)
+		}
+		cancel()
+		for range errs { // the client's goroutine ends with its channel
+		}
+		return nil
+	})
+	return saw
+}
+
+// waitThrough waits until the container has ended, as far as the engine says, or
+// the wait breaks. It is taken up every minute: a wait that hangs must not hide
+// an end for longer.
+func (h *Host) waitThrough(ctx context.Context, id string) error {
+	for {
+		err := h.waitOnce(ctx, id)
+		if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+			return err
+		}
+		if _, err := h.exit(ctx, id); !errors.Is(err, errNotEnded) {
+			return nil
 		}
 	}
 }

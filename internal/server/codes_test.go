@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"maps"
+	"net/http"
 	"slices"
 	"strconv"
 	"testing"
@@ -20,6 +21,12 @@ func TestTheDocumentKnowsAllStates(t *testing.T) {
 	}{
 		{"../../runner/run.go", "State", "Run", "state"},
 		{"../../runner/engine.go", "Stream", "LogLine", "stream"},
+		{"../../runner/run.go", "StopReason", "Run", "stop"},
+		{"../../runner/terms.go", "Join", "SubmitRun", "join"},
+		{"../../runner/terms.go", "OnConflict", "SubmitRun", "on_conflict"},
+		{"../../runner/terms.go", "KeepaliveAction", "SubmitRun", "keepalive_action"},
+		{"../../runner/terms.go", "ScopeUse", "Submitted", "scope"},
+		{"../../runner/spec.go", "Kind", "Mount", "type"},
 		{"../../warmer/status.go", "HostState", "HostCopy", "state"},
 		{"../../warmer/rollout.go", "Phase", "Rollout", "phase"},
 		{"../../warmer/plan.go", "Contact", "Host", "contact"},
@@ -27,7 +34,6 @@ func TestTheDocumentKnowsAllStates(t *testing.T) {
 		{"../../warmer/rollout.go", "Reason", "Checked", "holds"},
 		{"../../warmer/store.go", "Verb", "Act", "verb"},
 		{"../../warmer/store.go", "Activity", "Pause", "what"},
-		{"../../warmer/store.go", "Activity", "PauseRequest", "what"},
 	} {
 		want, got := constants(t, c.file, c.kind), schemas[c.schema].Properties[c.field].values()
 		if !slices.Equal(got, want) {
@@ -36,10 +42,29 @@ func TestTheDocumentKnowsAllStates(t *testing.T) {
 	}
 }
 
+func TestRunsCanBeListedByEveryState(t *testing.T) {
+	t.Parallel()
+	list, _ := readDocument(t).find(http.MethodGet, "/v1/runs")
+	for _, p := range list.Parameters {
+		if p.Name != "state" {
+			continue
+		}
+		if want, got := constants(t, "../../runner/run.go", "State"), p.Schema.values(); !slices.Equal(got, want) {
+			t.Errorf("state is one of %q, the domain has %q", got, want)
+		}
+		return
+	}
+	t.Error("there is no parameter state")
+}
+
 // elsewhere are the codes that are no answers of the API.
 var elsewhere = []string{
 	"host_unreachable", "engine_api", "image_lost", "no_space", "pull_stalled",
 	"start_failed", "container_lost", "engine_restarted", // why a run or a copy failed
+	"exit_code", "signaled", "out_of_memory", "canceled", "deadline_passed", "caller_silent", "replaced", "already_succeeded", "released",
+	"contact_lost", "engine_replaced", // why a run ended as it did
+	"result_missing", "result_invalid", "result_too_large", // what became of its result
+	"volume_in_use",                     // tried again
 	"server_unreachable", "server_lost", // the client's own
 	"invalid_config", "listen_failed", "state_locked", "state_corrupt", // before the server serves
 }

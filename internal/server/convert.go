@@ -1,13 +1,9 @@
 package server
 
 import (
-	"fmt"
-	"math"
-	"strings"
 	"time"
 
 	"github.com/prewarm/prewarm/internal/api"
-	"github.com/prewarm/prewarm/internal/problem"
 	"github.com/prewarm/prewarm/runner"
 )
 
@@ -19,36 +15,40 @@ func when(t time.Time) *time.Time {
 	return &t
 }
 
-// specOf reads what a submit wants executed.
-func specOf(r api.SubmitRun) (runner.Spec, error) {
-	for i, e := range r.Env {
-		if name, _, ok := strings.Cut(e, "="); !ok || name == "" {
-			// Not repeated: it may be a secret that lost its name.
-			return runner.Spec{}, problem.New(problem.InvalidRequest, fmt.Sprintf("env[%d]: it is no NAME=value", i), "write each as NAME=value")
-		}
+// seconds from one time to another, or until now where the latter has not come;
+// 0 where the former has not.
+func seconds(from, to, now time.Time) float64 {
+	if from.IsZero() {
+		return 0
 	}
-	cpus := int64(math.Round(r.CPUs * 1e9))
-	if r.CPUs > 0 && cpus == 0 {
-		return runner.Spec{}, problem.New(problem.InvalidRequest, fmt.Sprintf("cpus: %g is less than a billionth", r.CPUs), "leave it out for no limit")
+	if to.IsZero() {
+		to = now
 	}
-	return runner.Spec{
-		Image: r.Image, Command: r.Command, Entrypoint: r.Entrypoint, Env: r.Env, Network: r.Network, User: r.User, Workdir: r.Workdir,
-		Memory: r.Memory, NanoCPUs: cpus,
-	}, nil
+	return max(to.Sub(from).Seconds(), 0) // clocks are set back
 }
 
-func runOf(r runner.Run) api.Run {
+func runOf(r runner.Run, now time.Time) api.Run {
 	run := api.Run{
-		ID: r.ID, State: string(r.State), Ended: r.State.Ended(), Image: r.Image, Asked: r.Spec.Image, Pin: r.Pin.String(), Command: r.Spec.Command,
-		Host: r.Host, ContainerID: r.ContainerID, OOMKilled: r.OOMKilled, Reason: string(r.Reason), Detail: r.Detail,
+		ID: r.ID, State: string(r.State), Ended: r.State.Ended(), Image: r.Image, Asked: r.Asked.Image, Pin: r.Pin.String(), Command: r.Spec.Command,
+		Key: r.Terms.Key, Epoch: r.Terms.Epoch, PinScope: r.Terms.Scope, Group: r.Terms.Group, Priority: r.Terms.Priority, Meta: r.Terms.Meta,
+		After: r.After, SameAs: r.SameAs, Rejected: r.Rejected, Waiting: r.Waiting,
+		Host: r.Host, Engine: r.EngineVersion, Container: r.ContainerID,
+		Signal: r.Signal, OOMKilled: r.OOMKilled, Reason: string(r.Reason), Detail: r.Detail, Result: r.Result,
+		Stop: string(r.Stop.Why), StopOwed: r.Owed, Unreachable: when(r.Unreachable), Unattended: when(r.Unattended),
+		Log:         api.RunLog(r.Log),
 		SubmittedAt: r.Submitted, PlacedAt: when(r.Placed), StartedAt: when(r.Started), FirstLineAt: when(r.FirstLine), EndedAt: when(r.Ended),
 	}
 	if r.Exited {
 		run.ExitCode = &r.ExitCode
 	}
+	if r.Terms.Limit > 0 {
+		run.Deadline = when(r.Submitted.Add(r.Terms.Limit))
+	}
+	if !r.Ended.IsZero() {
+		now = r.Ended
+	}
+	run.QueueSeconds = seconds(r.Submitted, r.Placed, now)
+	run.StartSeconds = seconds(r.Placed, r.Started, now)
+	run.RunSeconds = seconds(r.Started, r.Ended, now)
 	return run
-}
-
-func lineOf(e runner.Entry) api.LogLine {
-	return api.LogLine{Seq: e.Seq, Time: e.Time, Stream: string(e.Stream), Text: e.Text, Open: e.Open}
 }

@@ -124,13 +124,14 @@ func copyOf(c warmer.HostCopy) api.HostCopy {
 	return host
 }
 
-func hostOf(h warmer.HostStatus, slots runner.Slots) api.Host {
+func hostOf(h warmer.HostStatus, use runner.HostUse) api.Host {
 	host := api.Host{
 		Name: h.Name, Contact: string(h.Contact), Since: h.Since,
 		Engine: h.Engine.Version, APIVersion: h.Engine.APIVersion, ImageStore: h.Engine.ImageStore, CPUs: h.Engine.CPUs, Memory: h.Engine.Memory,
-		ClockOffset: h.Engine.ClockOffset.Seconds(), Paused: h.Paused,
+		ClockOffset: h.Engine.ClockOffset.Seconds(), Paused: h.Paused, Drained: h.Drained,
 		Drift:   api.Drift{Total: h.Drift.Total, LastHour: h.Drift.LastHour, LastAt: when(h.Drift.Last)},
-		Pulling: h.Pulling, Pulls: h.Pulls, Running: slots.InUse, Runs: slots.All,
+		Pulling: h.Pulling, Pulls: h.Pulls, Running: use.InUse, Runs: use.Slots,
+		MemoryAsked: use.Memory, CPUsAsked: float64(use.NanoCPUs) / 1e9, Unclaimed: append([]string{}, use.Unclaimed...),
 	}
 	if h.Engine.Disk.Total > 0 {
 		host.Disk = &api.Disk{Free: h.Engine.Disk.Free, Total: h.Engine.Disk.Total}

@@ -59,7 +59,7 @@ func TestWhichDigestsAreCompared(t *testing.T) {
 
 // described is a domain with two digests, whose images are what it says.
 type described struct {
-	stub
+	stubImages
 	a, b registry.Image
 }
 
@@ -111,7 +111,7 @@ func TestWhatDiffers(t *testing.T) {
 			Layers: []registry.ImageLayer{layer("1", 100, "FROM"), layer("3", 30, "COPY new"), layer("3", 30, "COPY new")}, Created: time.Unix(1, 0).UTC(),
 		},
 	}
-	url, _ := serve(t, server.Options{Images: d, Runs: d, Registry: d})
+	url, _ := serve(t, server.Options{Images: d, Runs: stub{}, Registry: d})
 	var got api.Diff
 	call(t, clientOf(t, url), http.MethodGet, url+"/v1/images/jobs/diff", "").into(&got)
 	text := func(s string) *string { return &s }

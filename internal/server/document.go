@@ -24,6 +24,7 @@ func apiConfig() huma.Config {
 	config.Tags = []*huma.Tag{
 		{Name: "images", Description: "What is watched, and where it is warm."},
 		{Name: "runs", Description: "Tasks, their logs and outcomes."},
+		{Name: "scopes", Description: "Pin scopes: names within which images keep their digests."},
 		{Name: "hosts", Description: "The Docker hosts."},
 		{Name: "pauses", Description: "What people stopped for a while."},
 		{Name: "probes", Description: "For whoever supervises the server."},
@@ -75,17 +76,31 @@ func (s *Server) enumerateCodes() {
 // refused.
 func (s *Server) openAnswers() {
 	doc := s.api.OpenAPI()
-	closed := make(map[string]bool)
+	schemas, closed := doc.Components.Schemas.Map(), make(map[string]bool)
 	for _, item := range doc.Paths {
 		if item.Post != nil && item.Post.RequestBody != nil {
-			_, name, _ := strings.Cut(item.Post.RequestBody.Content["application/json"].Schema.Ref, "#/components/schemas/")
-			closed[name] = true
+			closeAll(schemas, item.Post.RequestBody.Content["application/json"].Schema, closed)
 		}
 	}
-	for name, schema := range doc.Components.Schemas.Map() {
+	for name, schema := range schemas {
 		if !closed[name] {
 			schema.AdditionalProperties = nil
 		}
+	}
+}
+
+// closeAll notes a schema and those that it is made of.
+func closeAll(schemas map[string]*huma.Schema, schema *huma.Schema, closed map[string]bool) {
+	if schema == nil {
+		return
+	}
+	if _, name, ok := strings.Cut(schema.Ref, "#/components/schemas/"); ok && !closed[name] {
+		closed[name] = true
+		closeAll(schemas, schemas[name], closed)
+	}
+	closeAll(schemas, schema.Items, closed)
+	for _, field := range schema.Properties {
+		closeAll(schemas, field, closed)
 	}
 }
 

@@ -1,7 +1,9 @@
 package server
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"net/http"
 	"reflect"
 
@@ -31,13 +33,22 @@ type eventsInput struct {
 func (s *Server) readEvents(_ context.Context, in *eventsInput) (*huma.StreamResponse, error) {
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		r, w := humago.Unwrap(hc)
-		err := stream(w, func(write func(any) error) error {
-			return s.opts.Images.Events(r.Context(), in.After, in.Follow, func(e warmer.Event) error { return write(eventOf(e)) })
+		err := stream(w, ndjsonType, func(o *outlet) error {
+			return s.opts.Images.Events(r.Context(), in.After, in.Follow, func(e warmer.Event) error { return o.write(lineOf(eventOf(e))) })
 		})
 		if err != nil {
 			panic(http.ErrAbortHandler) // cut off, so that nobody takes it for the whole
 		}
 	}}, nil
+}
+
+// lineOf is a JSON object on a line, which people read, too.
+func lineOf(e api.Event) []byte {
+	var line bytes.Buffer
+	out := json.NewEncoder(&line)
+	out.SetEscapeHTML(false)
+	_ = out.Encode(e) // text and numbers can be written always
+	return line.Bytes()
 }
 
 func eventOf(e warmer.Event) api.Event {

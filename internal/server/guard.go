@@ -70,7 +70,7 @@ func noRoute(mux *http.ServeMux) http.HandlerFunc {
 // methodsOf lists the methods that a request's path would take.
 func methodsOf(mux *http.ServeMux, r *http.Request) []string {
 	var methods []string
-	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete} {
 		other := r.WithContext(r.Context())
 		other.Method = method
 		if _, pattern := mux.Handler(other); pattern != "/" {

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -22,7 +21,6 @@ import (
 	"github.com/prewarm/prewarm/internal/server"
 	"github.com/prewarm/prewarm/internal/store"
 	"github.com/prewarm/prewarm/registry"
-	"github.com/prewarm/prewarm/runner"
 	"github.com/prewarm/prewarm/warmer"
 )
 
@@ -39,15 +37,16 @@ func (refuser) Verify(context.Context, warmer.Verification, warmer.VerifySubject
 	return warmer.Verdict{At: time.Now(), Took: time.Second, ExitCode: 3, Output: "no signature"}
 }
 
-// scene is the whole service behind a real listener: the image jobs on the
-// hosts a and b, which are fakes, and on a alone archive, guarded (by an
-// approval), verified (by a program that says no) and chosen (by a selection).
+// scene is the service behind a real listener, with a real warmer and with runs
+// that tests steer: the image jobs on the hosts a and b, which are fakes, and on
+// a alone archive, guarded (by an approval), verified (by a program that says no)
+// and chosen (by a selection).
 type scene struct {
 	t      testing.TB
 	tags   *tags
 	hosts  map[string]*dockertest.Fake
+	runs   *runs
 	store  *store.Store
-	logDir string
 	client *api.Client
 	url    string
 	// stop ends the service in order and gives what Serve returned.
@@ -56,7 +55,7 @@ type scene struct {
 
 func newScene(t testing.TB) *scene {
 	t.Helper()
-	s := &scene{t: t, tags: &tags{}, hosts: make(map[string]*dockertest.Fake), logDir: filepath.Join(t.TempDir(), "logs")}
+	s := &scene{t: t, tags: &tags{}, hosts: make(map[string]*dockertest.Fake), runs: newRuns()}
 	var err error
 	if s.store, err = store.Open(t.Context(), t.TempDir()); err != nil {
 		t.Fatal(err)
@@ -87,29 +86,20 @@ func (s *scene) start() {
 		}},
 		{Image: "chosen", Select: newest, Repository: repo, Hosts: []string{"a"}, Policy: warmer.Policy{Promote: promote}},
 	}
-	r := runner.Options{Store: s.store, LogDir: s.logDir, Logger: discard, Grace: 200 * time.Millisecond, MaxQueued: 1}
 	for _, name := range []string{"a", "b"} {
 		fake := dockertest.NewFake(dockertest.Options{Name: name})
 		s.hosts[name] = fake
 		w.Hosts = append(w.Hosts, warmer.HostOptions{Name: name, Host: fake, Pulls: 2})
-		r.Hosts = append(r.Hosts, runner.HostOptions{Name: name, Engine: fake, Slots: 4})
 	}
-	images := warmer.New(w)
-	r.Images = images
-	runs := runner.New(r)
-	if err := runs.Recover(s.t.Context()); err != nil {
-		s.t.Fatal(err)
-	}
-	s.run(images, runs)
+	s.run(warmer.New(w))
 }
 
 // run serves until the test ends or s.stop is called.
-func (s *scene) run(images *warmer.Warmer, runs *runner.Runner) {
+func (s *scene) run(images *warmer.Warmer) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var domain sync.WaitGroup
 	domain.Go(func() { _ = images.Run(ctx) })
-	domain.Go(func() { _ = runs.Run(ctx) })
-	url, stop := serve(s.t, server.Options{Images: images, Runs: runs, Registry: s.tags})
+	url, stop := serve(s.t, server.Options{Images: images, Runs: s.runs, Registry: s.tags})
 	s.url, s.client = url, clientOf(s.t, url)
 	s.stop = sync.OnceValue(func() error {
 		cancel()
@@ -119,9 +109,6 @@ func (s *scene) run(images *warmer.Warmer, runs *runner.Runner) {
 	s.t.Cleanup(func() {
 		if err := s.stop(); err != nil {
 			s.t.Errorf("serve: %v", err)
-		}
-		for _, h := range s.hosts {
-			h.Wipe() // ends its containers
 		}
 	})
 }
@@ -184,26 +171,6 @@ func (s *scene) await(so func() bool) {
 			s.t.Fatal("not so after 10 s")
 		}
 	}
-}
-
-func (s *scene) submit(command ...string) api.Run {
-	s.t.Helper()
-	run, err := s.client.Submit(s.t.Context(), api.SubmitRun{Image: "jobs", Command: command})
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return run
-}
-
-// end waits for a run's outcome.
-func (s *scene) end(id string) api.Run {
-	s.t.Helper()
-	var run api.Run
-	s.request(http.MethodGet, "/v1/runs/"+id+"/wait?timeout=10", "").into(&run)
-	if !run.Ended {
-		s.t.Fatalf("run is %s after 10 s", run.State)
-	}
-	return run
 }
 
 // response is an answer that was read to its end.

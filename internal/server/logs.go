@@ -1,133 +1,133 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"reflect"
-	"sync"
-	"time"
+	"strconv"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/prewarm/prewarm/internal/api"
 	"github.com/prewarm/prewarm/internal/problem"
-	"github.com/prewarm/prewarm/runner"
 )
 
-const ndjsonType = "application/x-ndjson"
+const (
+	ndjsonType = "application/x-ndjson"
+	sseType    = "text/event-stream"
+)
 
 func (s *Server) logRoute() {
 	logs := op(http.MethodGet, "/v1/runs/{id}/logs", "get-logs", "Read the log of a run, a JSON object (LogLine) on each line")
 	logs.Description = "With follow=true the answer ends when the run's log does. A connection that breaks before its end " +
-		"has not told all: ask again with the number of the last line as `after`."
+		"has not told all: ask again with the number of the last line as `after`. A reader that takes next to nothing for 5 minutes is cut off so.\n\n" +
+		"While the program prints nothing, nothing is sent: where a proxy cuts silent connections, ask again or ask for " +
+		"text/event-stream (`Accept`), in which each line is an event with its number as id, a comment comes every 15 s, and an event " +
+		"`end` after the last line: a browser that is to read no further closes its EventSource then."
+	schema := s.schemaOf(reflect.TypeFor[api.LogLine]())
 	logs.Responses = map[string]*huma.Response{"200": {
 		Description: "The lines behind `after`.",
-		Content: map[string]*huma.MediaType{ndjsonType: {
-			Schema: s.schemaOf(reflect.TypeFor[api.LogLine]()),
-		}},
+		Content:     map[string]*huma.MediaType{ndjsonType: {Schema: schema}, sseType: {Schema: &huma.Schema{Type: huma.TypeString}}},
 	}}
-	handle(s, logs, s.readLogs, problem.RunNotFound)
+	handle(s, logs, s.readLogs, problem.RunNotFound, problem.LogRemoved)
 }
 
 type logsInput struct {
 	RunID
 	After  int64 `query:"after" minimum:"0" doc:"Number of the last line that the reader has."`
 	Follow bool  `query:"follow" doc:"Go on until the run's log ends."`
+	LastID int64 `header:"Last-Event-ID" minimum:"0" doc:"What a browser sends that reconnects: it counts instead of after."`
 }
 
 func (s *Server) readLogs(ctx context.Context, in *logsInput) (*huma.StreamResponse, error) {
-	if _, err := s.opts.Runs.Get(ctx, in.ID); err != nil {
+	run, err := s.opts.Runs.Get(ctx, in.ID)
+	if err != nil {
 		return nil, err
+	}
+	if run.Log.Removed { // what there is to say of it has to be said before the stream begins
+		if err := s.opts.Runs.CopyLog(ctx, in.ID, in.After, false, func([]byte) error { return nil }); err != nil {
+			return nil, err
+		}
 	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		r, w := humago.Unwrap(hc)
-		err := s.streamLogs(r.Context(), w, in)
-		if err == nil || r.Context().Err() != nil {
-			return
-		}
-		if problem.CodeOf(err) != problem.Stopping {
-			s.opts.Logger.Warn("log stream broken", "run", in.ID, "error", err)
-		}
-		// The reader must not take what it got for the whole: a stream that is
-		// cut off is the only way left to say so.
-		panic(http.ErrAbortHandler)
+		s.endStream(r.Context(), in.ID, s.streamLogs(r, w, in))
 	}}, nil
 }
 
-func (s *Server) streamLogs(ctx context.Context, w http.ResponseWriter, in *logsInput) error {
-	return stream(w, func(write func(any) error) error {
-		return s.opts.Runs.Logs(ctx, in.ID, in.After, in.Follow, func(e runner.Entry) error { return write(lineOf(e)) })
+// endStream cuts a stream off that has not come to its end.
+func (s *Server) endStream(ctx context.Context, run string, err error) {
+	switch {
+	case err == nil:
+		return
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		s.opts.Logger.Info("log reader cut off: it took nothing", "run", run, "for", stalled)
+	case ctx.Err() == nil && problem.CodeOf(err) != problem.Stopping:
+		s.opts.Logger.Warn("log stream broken", "run", run, "error", err)
+	}
+	// The reader must not take what it got for the whole: a stream that is
+	// cut off is the only way left to say so.
+	panic(http.ErrAbortHandler)
+}
+
+func (s *Server) streamLogs(r *http.Request, w http.ResponseWriter, in *logsInput) error {
+	after := in.After
+	if in.LastID > 0 {
+		after = in.LastID
+	}
+	if !strings.Contains(r.Header.Get("Accept"), sseType) {
+		return stream(w, ndjsonType, func(o *outlet) error {
+			return s.opts.Runs.CopyLog(r.Context(), in.ID, after, in.Follow, o.write)
+		})
+	}
+	return stream(w, sseType, func(o *outlet) error {
+		o.keepAwake()
+		var events []byte
+		err := s.opts.Runs.CopyLog(r.Context(), in.ID, after, in.Follow, func(chunk []byte) (err error) {
+			if events, err = appendEvents(events[:0], chunk); err != nil {
+				return err
+			}
+			return o.write(events)
+		})
+		if err != nil {
+			return err
+		}
+		return o.write([]byte("event: end\ndata: {}\n\n"))
 	})
 }
 
-// stream answers with JSON objects, one on each line, as they come.
-func stream(w http.ResponseWriter, produce func(write func(any) error) error) error {
-	w.Header().Set("Content-Type", ndjsonType)
-	w.Header().Set("X-Accel-Buffering", "no") // nginx would hold lines back
-	out := newLineWriter(w)
-	defer out.close()
-	if err := out.flush(); err != nil { // the headers: the reader knows that it is connected
-		return err
+// appendEvents writes lines of JSON as server-sent events.
+func appendEvents(events, chunk []byte) ([]byte, error) {
+	for line := range bytes.Lines(chunk) {
+		line = bytes.TrimSuffix(line, []byte("\n"))
+		seq, err := seqOf(line)
+		if err != nil {
+			return events, err
+		}
+		events = strconv.AppendInt(append(events, "id: "...), seq, 10)
+		events = append(append(append(events, "\ndata: "...), line...), "\n\n"...)
 	}
-	return produce(out.write)
+	return events, nil
 }
 
-// flushEvery is how often lines are sent on while they keep coming: a flush for
-// each line would take longer than all else that is done for it. It is what a
-// line may be late, where another came just before.
-const flushEvery = 5 * time.Millisecond
-
-// lineWriter sends lines to a reader: a lone one at once, many together.
-type lineWriter struct {
-	flush func() error
-	later *time.Timer // flushes what waits
-
-	mu      sync.Mutex
-	out     *json.Encoder
-	flushed time.Time
-	waiting bool // later will flush
-}
-
-func newLineWriter(w http.ResponseWriter) *lineWriter {
-	l := &lineWriter{flush: http.NewResponseController(w).Flush, out: json.NewEncoder(w)}
-	l.out.SetEscapeHTML(false) // people read it, too
-	l.later = time.AfterFunc(time.Hour, l.flushWaiting)
-	return l
-}
-
-func (l *lineWriter) write(line any) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if err := l.out.Encode(line); err != nil {
-		return fmt.Errorf("write to the reader: %w", err)
+// seqOf gives the number of a line, which is its first field.
+func seqOf(line []byte) (int64, error) {
+	if rest, ok := bytes.CutPrefix(line, []byte(`{"seq":`)); ok {
+		digits, _, _ := bytes.Cut(rest, []byte(","))
+		if seq, err := strconv.ParseInt(string(digits), 10, 64); err == nil {
+			return seq, nil
+		}
 	}
-	if l.waiting {
-		return nil
+	var l struct{ Seq int64 }
+	if err := json.Unmarshal(line, &l); err != nil {
+		return 0, fmt.Errorf("read a line of the log: %w", err)
 	}
-	now := time.Now()
-	if wait := flushEvery - now.Sub(l.flushed); wait > 0 {
-		l.waiting = true
-		l.later.Reset(wait)
-		return nil
-	}
-	l.flushed = now
-	return l.flush()
-}
-
-func (l *lineWriter) flushWaiting() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.waiting {
-		l.waiting, l.flushed = false, time.Now()
-		_ = l.flush() // a reader that went away is noticed by the next write
-	}
-}
-
-// close sends what waits. Nothing touches the reader's connection after it.
-func (l *lineWriter) close() {
-	l.later.Stop()
-	l.flushWaiting()
+	return l.Seq, nil
 }

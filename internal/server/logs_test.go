@@ -13,13 +13,11 @@ import (
 
 	"github.com/prewarm/prewarm/internal/api"
 	"github.com/prewarm/prewarm/internal/problem"
-	"github.com/prewarm/prewarm/internal/server"
-	"github.com/prewarm/prewarm/runner"
 )
 
 // source is a domain whose one log is what a test sends, line by line.
 func source(lines <-chan string, end error) stub {
-	return stub{logs: func(ctx context.Context, after int64, _ bool, fn func(runner.Entry) error) error {
+	return stub{logs: func(ctx context.Context, after int64, _ bool, w func([]byte) error) error {
 		for {
 			select {
 			case <-ctx.Done():
@@ -29,7 +27,7 @@ func source(lines <-chan string, end error) stub {
 					return end
 				}
 				after++
-				if err := fn(runner.Entry{Seq: after, Stream: runner.Stdout, Text: text}); err != nil {
+				if err := w(lineOf(after, text)); err != nil {
 					return err
 				}
 			}
@@ -81,7 +79,7 @@ func TestLinesComeAsTheyArePrinted(t *testing.T) {
 	t.Parallel()
 	lines := make(chan string)
 	domain := source(lines, nil)
-	url, _ := serve(t, server.Options{Images: domain, Runs: domain})
+	url, _ := serve(t, over(domain))
 	r := follow(t, url) // the headers came, with no line there yet
 	for i := range 300 {
 		text := fmt.Sprintf("<line> %d & \u2028 \"é\"", i)
@@ -107,7 +105,7 @@ func TestALoneLineIsNotHeldBack(t *testing.T) {
 	t.Parallel()
 	lines := make(chan string)
 	domain := source(lines, nil)
-	url, _ := serve(t, server.Options{Images: domain, Runs: domain})
+	url, _ := serve(t, over(domain))
 	r := follow(t, url)
 	least := time.Hour // of a busy machine, which delays most of them
 	for range 20 {
@@ -128,7 +126,7 @@ func TestABrokenLogIsNoEnd(t *testing.T) {
 	for _, end := range []error{errors.New("the disk is gone"), problem.New(problem.Stopping, "stopping", "")} {
 		lines := make(chan string, 2)
 		domain := source(lines, end)
-		url, _ := serve(t, server.Options{Images: domain, Runs: domain})
+		url, _ := serve(t, over(domain))
 		r := follow(t, url)
 		lines <- "one"
 		lines <- "two"
@@ -141,7 +139,7 @@ func TestABrokenLogIsNoEnd(t *testing.T) {
 		lines = make(chan string)
 		close(lines)
 		domain = source(lines, end)
-		url, _ = serve(t, server.Options{Images: domain, Runs: domain})
+		url, _ = serve(t, over(domain))
 		err := clientOf(t, url).Logs(t.Context(), "1", 0, true, func(api.LogLine) error { return nil })
 		if problem.CodeOf(err) != problem.ServerLost {
 			t.Errorf("%v: the client sees %v", end, err)
@@ -152,12 +150,12 @@ func TestABrokenLogIsNoEnd(t *testing.T) {
 func TestAReaderThatLeavesEndsItsReading(t *testing.T) {
 	t.Parallel()
 	ended := make(chan error, 1)
-	domain := stub{logs: func(ctx context.Context, _ int64, _ bool, _ func(runner.Entry) error) error {
+	domain := stub{logs: func(ctx context.Context, _ int64, _ bool, _ func([]byte) error) error {
 		<-ctx.Done()
 		ended <- ctx.Err()
 		return ctx.Err()
 	}}
-	url, _ := serve(t, server.Options{Images: domain, Runs: domain})
+	url, _ := serve(t, over(domain))
 	r := follow(t, url)
 	_ = r.body.Close()
 	select {

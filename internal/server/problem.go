@@ -30,7 +30,17 @@ var statusOf = map[problem.Code]int{
 	problem.NotVerified:         http.StatusConflict,
 	problem.PlatformMissing:     http.StatusConflict,
 	problem.ImageNotWarm:        http.StatusConflict,
+	problem.NotAllowed:          http.StatusForbidden,
+	problem.KeyConflict:         http.StatusConflict,
+	problem.NoHost:              http.StatusConflict,
+	problem.ScopeNotFound:       http.StatusNotFound,
+	problem.PinCold:             http.StatusConflict,
+	problem.PinUnavailable:      http.StatusConflict,
+	problem.ScopeHost:           http.StatusConflict,
+	problem.NotReleasable:       http.StatusConflict,
+	problem.LogRemoved:          http.StatusGone,
 	problem.QueueFull:           http.StatusTooManyRequests,
+	problem.NoSpace:             http.StatusInsufficientStorage,
 	problem.Stopping:            http.StatusServiceUnavailable,
 	problem.TagNotFound:         http.StatusBadGateway,
 	problem.RegistryAuth:        http.StatusBadGateway,
@@ -134,7 +144,7 @@ func fieldError(err error) string {
 	}
 	field := strings.TrimPrefix(d.Location, "body.")
 	text := field + ": " + d.Message
-	if field == "body" || strings.HasPrefix(field, "env") {
+	if field == "body" || strings.HasPrefix(field, "env") || strings.HasPrefix(field, "secret_env") {
 		return text
 	}
 	switch value := d.Value.(type) {

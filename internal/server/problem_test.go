@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/prewarm/prewarm/internal/problem"
-	"github.com/prewarm/prewarm/internal/server"
 )
 
 // Each problem that the document promises, from each call that it promises it
@@ -40,7 +39,7 @@ func TestEveryDocumentedProblem(t *testing.T) {
 			}
 		}
 	}
-	if asked < 30 {
+	if asked < 60 {
 		t.Errorf("the document promises %d problems", asked)
 	}
 }
@@ -49,12 +48,12 @@ func expectProblem(t *testing.T, method, template string, status int, code probl
 	p := problem.Wrap(code, errors.New("the cause"), "do it", "mend it")
 	p.RetryAfter = 1500 * time.Millisecond
 	domain := stub{err: fmt.Errorf("around: %w", p)}
-	url, _ := serve(t, server.Options{Images: domain, Runs: domain})
+	url, _ := serve(t, over(domain))
 	path, body := strings.NewReplacer("{name}", "jobs", "{id}", "1").Replace(template), ""
 	if method == http.MethodPost {
 		body = map[string]string{
 			"/v1/runs": `{"image":"jobs"}`, "/v1/images/{name}/approve": `{"digest":"12"}`,
-			"/v1/pause": `{"what":"warming"}`, "/v1/resume": `{"what":"warming"}`,
+			"/v1/pause": `{"what":"warming"}`, "/v1/resume": `{"what":"warming"}`, "/v1/scopes/{name}/repin": `{"image":"jobs"}`,
 		}[template]
 	}
 	if code == problem.InvalidRequest {
@@ -78,7 +77,7 @@ func TestAFaultOfOursIsAProblemToo(t *testing.T) {
 		errors.Join(errors.New("the disk is gone"), errors.New("the log, too")),
 	} {
 		domain := stub{err: err}
-		url, _ := serve(t, server.Options{Images: domain, Runs: domain})
+		url, _ := serve(t, over(domain))
 		p := call(t, clientOf(t, url), http.MethodGet, url+"/v1/images/jobs", "").problem(http.StatusInternalServerError, problem.Internal)
 		if !strings.HasPrefix(p.Detail, "the disk is gone") || strings.Contains(p.Detail, "\n") || p.Mend == "" || p.RetryAfter != 0 {
 			t.Errorf("%+v", p)
@@ -97,8 +96,9 @@ func TestOnlyFaultsOfOursAreLogged(t *testing.T) {
 		{problem.New(problem.ImageNotManaged, "no such image", ""), false},
 	} {
 		var log bytes.Buffer
-		domain := stub{err: c.err}
-		url, stop := serve(t, server.Options{Images: domain, Runs: domain, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		o := over(stub{err: c.err})
+		o.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		url, stop := serve(t, o)
 		call(t, clientOf(t, url), http.MethodGet, url+"/v1/images/jobs", "")
 		if err := stop(); err != nil {
 			t.Error(err)
@@ -143,7 +143,7 @@ var bad = []struct {
 	{"long image", "POST", "/v1/runs", `{"image":"` + strings.Repeat("a", 513) + `"}`, nil, 422, "image: expected length <= 512"},
 	{"image of another type", "POST", "/v1/runs", `{"image":7}`, nil, 422, "image: expected string (got 7)"},
 	{"unknown field", "POST", "/v1/runs", `{"image":"jobs","comand":["x"]}`, nil, 422, "comand: unexpected property"},
-	{"feature to come", "POST", "/v1/runs", `{"image":"jobs","key":"k"}`, nil, 422, "key: unexpected property"},
+	{"feature to come", "POST", "/v1/runs", `{"image":"jobs","restart":"always"}`, nil, 422, "restart: unexpected property"},
 	{"command as a string", "POST", "/v1/runs", `{"image":"jobs","command":"ls"}`, nil, 422, `command: expected array (got "ls")`},
 	{"null in the command", "POST", "/v1/runs", `{"image":"jobs","command":["ls",null]}`, nil, 422, "command[1]: expected string"},
 	{"env without a name", "POST", "/v1/runs", `{"image":"jobs","env":["=v"]}`, nil, 422, "env[0]: it is no NAME=value"},
@@ -162,6 +162,14 @@ var bad = []struct {
 	{"text", "POST", "/v1/runs", `{"image":"jobs"}`, []string{"Content-Type", "text/plain"}, 415, "unknown content type"},
 	{"broken content type", "POST", "/v1/runs", `{"image":"jobs"}`, []string{"Content-Type", "a;b+c"}, 415, "unknown content type"},
 	{"too large", "POST", "/v1/runs", `{"image":"` + strings.Repeat("a", 1<<20) + `"}`, nil, 413, "too large"},
+	{"long key", "POST", "/v1/runs", `{"image":"jobs","key":"` + strings.Repeat("k", 1025) + `"}`, nil, 422, "key: expected length <= 1024"},
+	{"epoch below zero", "POST", "/v1/runs", `{"image":"jobs","key":"k","epoch":-1}`, nil, 422, "epoch: expected number >= 0"},
+	{"another join", "POST", "/v1/runs", `{"image":"jobs","key":"k","join":"always"}`, nil, 422, "join: expected value to be one of"},
+	{"another kind of mount", "POST", "/v1/runs", `{"image":"jobs","mounts":[{"type":"nfs","target":"/x"}]}`, nil, 422, "mounts[0].type: expected value to be one of"},
+	{"a port too high", "POST", "/v1/runs", `{"image":"jobs","ports":[{"container":65536}]}`, nil, 422, "ports[0].container: expected number <= 65535"},
+	{"unknown field of a mount", "POST", "/v1/runs", `{"image":"jobs","mounts":[{"type":"tmpfs","target":"/x","readonly":true}]}`, nil, 422, "mounts[0].readonly: unexpected property"},
+	{"a mount without a target", "POST", "/v1/runs", `{"image":"jobs","mounts":[{"type":"tmpfs"}]}`, nil, 422, "mounts[0]: expected required property target"},
+	{"long idempotency key", "POST", "/v1/runs", `{"image":"jobs"}`, []string{"Idempotency-Key", strings.Repeat("k", 256)}, 422, "header.Idempotency-Key: expected length <= 255"},
 	{"warm with a typing error", "POST", "/v1/images/jobs/warm", `{"host":["a"]}`, nil, 422, "host: unexpected property"},
 	{"warm with a string", "POST", "/v1/images/jobs/warm", `{"hosts":"a"}`, nil, 422, "hosts: expected array"},
 
@@ -170,6 +178,14 @@ var bad = []struct {
 	{"limit zero", "GET", "/v1/runs?limit=0", "", nil, 422, "query.limit: expected number >= 1"},
 	{"limit too high", "GET", "/v1/runs?limit=1001", "", nil, 422, "query.limit: expected number <= 1000"},
 	{"limit beyond all", "GET", "/v1/runs?limit=99999999999999999999", "", nil, 422, "query.limit"},
+	{"no such state", "GET", "/v1/runs?state=running&state=dead", "", nil, 422, "query.state"},
+	{"last event in words", "GET", "/v1/runs/1/logs", "", []string{"Last-Event-ID", "x"}, 422, "header.Last-Event-ID"},
+	{"placing is paused by drain", "POST", "/v1/pause", `{"what":"placing","host":"a"}`, nil, 422, "what: expected value to be one of"},
+	{"drain with a typing error", "POST", "/v1/hosts/a/drain", `{"who":"ada"}`, nil, 422, "who: unexpected property"},
+	{"repin of nothing", "POST", "/v1/scopes/s/repin", `{}`, nil, 422, "image"},
+	{"no scope", "DELETE", "/v1/scopes/", "", nil, 404, "/v1/scopes/"},
+	{"a scope that no path can name", "POST", "/v1/runs", `{"image":"jobs","pin_scope":"/"}`, nil, 422, "pin_scope: "},
+	{"all scopes at once", "DELETE", "/v1/scopes", "", nil, 405, "DELETE"},
 	{"wait too long", "GET", "/v1/runs/1/wait?timeout=601", "", nil, 422, "query.timeout"},
 	{"after below zero", "GET", "/v1/runs/1/logs?after=-1", "", nil, 422, "query.after"},
 	{"follow perhaps", "GET", "/v1/runs/1/logs?follow=perhaps", "", nil, 422, "query.follow: invalid boolean"},
@@ -182,7 +198,7 @@ var bad = []struct {
 func TestBadRequests(t *testing.T) {
 	t.Parallel()
 	// The domain would take anything: what is refused here never gets there.
-	url, _ := serve(t, server.Options{Images: stub{}, Runs: stub{}})
+	url, _ := serve(t, over(stub{}))
 	for _, c := range bad {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -209,35 +225,32 @@ func TestNotThere(t *testing.T) {
 		{"GET", "/v1/images/%00", "", problem.ImageNotManaged},
 		{"POST", "/v1/images/nope/check", "", problem.ImageNotManaged},
 		{"POST", "/v1/images/nope/warm", "{}", problem.ImageNotManaged},
-		{"POST", "/v1/runs", `{"image":"nope"}`, problem.ImageNotManaged},
-		{"POST", "/v1/runs", `{"image":"UPPER/../case:%%"}`, problem.ImageNotManaged},
 		{"GET", "/v1/runs/nope", "", problem.RunNotFound},
 		{"GET", "/v1/runs/..%2F..%2Fprewarm", "", problem.RunNotFound},
 		{"GET", "/v1/runs/nope/logs", "", problem.RunNotFound},
 		{"GET", "/v1/runs/nope/logs?follow=1", "", problem.RunNotFound},
 		{"GET", "/v1/runs/nope/wait", "", problem.RunNotFound},
 		{"POST", "/v1/runs/nope/cancel", "", problem.RunNotFound},
+		{"POST", "/v1/runs/nope/reject", "", problem.RunNotFound},
+		{"POST", "/v1/runs/nope/release", "", problem.RunNotFound},
+		{"GET", "/v1/scopes/nope", "", problem.ScopeNotFound},
+		{"GET", "/v1/scopes/..%2F..", "", problem.ScopeNotFound},
+		{"DELETE", "/v1/scopes/nope", "", problem.ScopeNotFound},
+		{"POST", "/v1/scopes/nope/repin", `{"image":"jobs"}`, problem.ScopeNotFound},
+		{"POST", "/v1/hosts/nope/drain", "", problem.HostNotManaged},
+		{"POST", "/v1/hosts/nope/undrain", "", problem.HostNotManaged},
 	} {
 		if p := s.request(c.method, c.path, c.body).problem(http.StatusNotFound, c.code); p.Mend == "" {
 			t.Errorf("%s %s: no mend", c.method, c.path)
 		}
 	}
-	s.push(1)
-	other := repository + "@sha256:" + strings.Repeat("ab", 32)
-	s.request(http.MethodPost, "/v1/runs", `{"image":"`+other+`"}`).problem(http.StatusConflict, problem.DigestNotManaged)
-	for _, h := range s.hosts {
-		h.Wipe()
-	}
-	s.await(func() bool {
-		return s.request(http.MethodPost, "/v1/runs", `{"image":"jobs","command":["sleep","1h"]}`).status != http.StatusCreated
-	})
 }
 
 func TestWrongMethodNamesTheRightOnes(t *testing.T) {
 	t.Parallel()
-	url, _ := serve(t, server.Options{Images: stub{}, Runs: stub{}})
-	for path, want := range map[string]string{"/v1/runs": "GET, HEAD, POST", "/v1/runs/1/cancel": "POST", "/openapi.yaml": "GET, HEAD"} {
-		r := call(t, clientOf(t, url), http.MethodDelete, url+path, "")
+	url, _ := serve(t, over(stub{}))
+	for path, want := range map[string]string{"/v1/runs": "GET, HEAD, POST", "/v1/runs/1/cancel": "POST", "/openapi.yaml": "GET, HEAD", "/v1/scopes/1": "GET, HEAD, DELETE"} {
+		r := call(t, clientOf(t, url), http.MethodPut, url+path, "")
 		r.problem(http.StatusMethodNotAllowed, problem.InvalidRequest)
 		if got := r.header.Get("Allow"); got != want {
 			t.Errorf("%s: Allow %q, want %q", path, got, want)
@@ -248,7 +261,7 @@ func TestWrongMethodNamesTheRightOnes(t *testing.T) {
 // Callers log what they are answered.
 func TestSecretsAreNotRepeated(t *testing.T) {
 	t.Parallel()
-	url, _ := serve(t, server.Options{Images: stub{}, Runs: stub{}})
+	url, _ := serve(t, over(stub{}))
 	for _, body := range []string{
 		`{"image":"jobs","env":["TOKEN=hunter2"],"nope":1}`,
 		`{"image":"jobs","env":["TOKEN=hunter2"`,
@@ -259,6 +272,21 @@ func TestSecretsAreNotRepeated(t *testing.T) {
 		`"TOKEN=hunter2"`,
 		`{"image":"jobs","env":["=hunter2"]}`,
 		`{"image":"jobs","env":["hunter2"]}`,
+		`{"image":"jobs","env":["A=hunter2\u0000"]}`,
+		`{"image":"jobs","command":["--token=hunter2\u0000"]}`,
+		`{"image":"jobs","secret_env":"hunter2"}`,
+		`{"image":"jobs","secret_env":["hunter2"]}`,
+		`{"image":"jobs","secret_env":[{"name":"T","val":"hunter2"}]}`,
+		`{"image":"jobs","secret_env":[{"name":"T","value":["hunter2"]}]}`,
+		`{"image":"jobs","secret_env":[{"name":"T=hunter2","value":"x"}]}`,
+		`{"image":"jobs","secret_env":[{"name":"","value":"hunter2"}]}`,
+		`{"image":"jobs","secret_env":[{"name":"T","value":"hunter2","file":"/x"}]}`,
+		`{"image":"jobs","secret_env":[{"name":"T","file":"hunter2"}]}`,
+		`{"image":"jobs","secret_env":[{"name":"T","value":"hunter2\u0000"}]}`,
+		`{"image":"jobs","secret_env":[{"name":"T","value":"hunter2"}],"workdir":"x"}`,
+		`{"image":"jobs","secret_env":[{"name":"T","value":"hunter2"}],"deadline":"x"}`,
+		`{"image":"jobs","labels":{"prewarm.x":"hunter2"}}`,
+		`{"image":"jobs","meta":{"":"hunter2"}}`,
 	} {
 		r := call(t, clientOf(t, url), http.MethodPost, url+"/v1/runs", body)
 		if r.status < 400 || r.status >= 500 || strings.Contains(string(r.body), "hunter2") {
@@ -269,7 +297,7 @@ func TestSecretsAreNotRepeated(t *testing.T) {
 
 func TestFriendlyNamesAndOrigins(t *testing.T) {
 	t.Parallel()
-	url, _ := serve(t, server.Options{Images: stub{}, Runs: stub{}})
+	url, _ := serve(t, over(stub{}))
 	for _, host := range []string{"localhost", "LocalHost:1", "127.0.0.1", "[::1]:8470", "10.0.0.1:80"} {
 		if r := call(t, clientOf(t, url), http.MethodGet, url+"/healthz", "", "Host", host); r.status != http.StatusOK {
 			t.Errorf("Host %s: %d %s", host, r.status, r.body)

@@ -1,15 +1,11 @@
 package server_test
 
 import (
-	"bufio"
+	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -25,7 +21,7 @@ import (
 func (s *scene) texts(id string, after int64, follow bool) ([]string, error) {
 	var texts []string
 	err := s.client.Logs(s.t.Context(), id, after, follow, func(l api.LogLine) error {
-		if l.Seq != after+1 || l.Time.IsZero() || l.Stream == "" {
+		if l.Seq != after+1 || l.Time.IsZero() || l.EngineTime == nil || l.Stream == "" {
 			return fmt.Errorf("after %d came %+v", after, l)
 		}
 		after = l.Seq
@@ -35,114 +31,96 @@ func (s *scene) texts(id string, after int64, follow bool) ([]string, error) {
 	return texts, err
 }
 
+// begin puts a run there that prints nothing yet.
+func (s *scene) begin(id string) {
+	s.runs.add(runner.Run{ID: id, State: runner.Running, Submitted: time.Now()})
+}
+
 func TestALogIsReadFromWhereTheReaderIs(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
-	s.push(1)
-	run := s.submit("lines", "10", "20ms")
-	all, err := s.texts(run.ID, 0, true) // to the end of the run
+	s := alone(t)
+	s.begin("1")
+	go func() {
+		for n := range 10 {
+			s.runs.print("1", fmt.Sprint("line ", n+1))
+			time.Sleep(10 * time.Millisecond)
+		}
+		s.runs.end("1", runner.Succeeded)
+	}()
+	all, err := s.texts("1", 0, true) // to the end of the run
 	if err != nil || len(all) != 10 || all[0] != "line 1" || all[9] != "line 10" {
 		t.Fatalf("%q %v", all, err)
 	}
-	var seen api.Run
-	s.request(http.MethodGet, "/v1/runs/"+run.ID, "").into(&seen)
-	if !seen.Ended {
-		t.Errorf("the log ended while the run is %s", seen.State)
-	}
 	for _, c := range []struct{ after, want int64 }{{0, 10}, {1, 9}, {9, 1}, {10, 0}, {11, 0}, {1 << 62, 0}} {
 		for _, follow := range []bool{false, true} {
-			if got, err := s.texts(run.ID, c.after, follow); err != nil || int64(len(got)) != c.want {
+			if got, err := s.texts("1", c.after, follow); err != nil || int64(len(got)) != c.want {
 				t.Errorf("after %d: %q %v", c.after, got, err)
 			}
 		}
-	}
-	quiet := s.submit("exit", "0")
-	if got, err := s.texts(quiet.ID, 0, true); err != nil || len(got) != 0 {
-		t.Errorf("a run that prints nothing: %q %v", got, err)
-	}
-	open := s.submit("noeol", "no", "end")
-	r := s.request(http.MethodGet, "/v1/runs/"+s.end(open.ID).ID+"/logs", "")
-	if !strings.Contains(string(r.body), `"text":"no end","open":true}`) {
-		t.Errorf("%s", r.body)
 	}
 }
 
 func TestWithoutFollowALiveLogIsReadSoFar(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
-	s.push(1)
-	run := s.submit("sleep", "1h")
-	s.await(func() bool {
-		got, err := s.texts(run.ID, 0, false)
-		return err == nil && slices.Equal(got, []string{"sleeping"})
-	})
+	s := alone(t)
+	s.begin("1")
+	if got, err := s.texts("1", 0, false); err != nil || len(got) != 0 {
+		t.Errorf("%q %v", got, err)
+	}
+	s.runs.print("1", "one")
+	if got, err := s.texts("1", 0, false); err != nil || !slices.Equal(got, []string{"one"}) {
+		t.Errorf("%q %v", got, err)
+	}
 }
 
-func TestAStopIsNoEndOfALog(t *testing.T) {
+func TestALogThatIsGone(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
-	s.push(1)
-	run := s.submit("sleep", "1h")
-	r := make(chan error, 3)
-	for range 3 {
+	s := alone(t)
+	s.runs.add(runner.Run{ID: "1", State: runner.Succeeded, Submitted: time.Now(), Log: runner.LogState{Removed: true}})
+	for _, query := range []string{"", "?follow=1", "?after=7"} {
+		if p := s.request(http.MethodGet, "/v1/runs/1/logs"+query, "").problem(http.StatusGone, problem.LogRemoved); p.Mend == "" {
+			t.Errorf("%+v", p)
+		}
+	}
+}
+
+func TestEveryoneReadsAllOfALog(t *testing.T) {
+	t.Parallel()
+	s := alone(t)
+	s.begin("1")
+	const readers, lines = 5, 2000
+	read := make(chan error, readers)
+	for range readers {
 		go func() {
-			_, err := s.texts(run.ID, 0, true)
-			r <- err
+			got, err := s.texts("1", 0, true)
+			if err == nil && len(got) != lines {
+				err = fmt.Errorf("%d lines", len(got))
+			}
+			read <- err
 		}()
 	}
-	time.Sleep(100 * time.Millisecond)
-	begun := time.Now()
-	if err := s.stop(); err != nil {
-		t.Error(err)
+	for range lines {
+		s.runs.print("1", "x")
 	}
-	if took := time.Since(begun); took > 3*time.Second {
-		t.Errorf("the stop took %s", took)
-	}
-	for range 3 {
-		if err := <-r; problem.CodeOf(err) != problem.ServerLost {
-			t.Errorf("a follower sees %v", err)
+	s.runs.end("1", runner.Succeeded)
+	for range readers {
+		if err := <-read; err != nil {
+			t.Error(err)
 		}
 	}
-}
-
-// ended puts a finished run before the service, with a log of n lines of some
-// bytes each.
-func (s *scene) ended(n, bytes int) (id string) {
-	s.t.Helper()
-	id = fmt.Sprintf("ended-%d", n)
-	run := runner.Run{ID: id, Image: "jobs", State: runner.Succeeded, Exited: true, Submitted: time.Now(), Ended: time.Now()}
-	if err := s.store.InsertRun(s.t.Context(), run); err != nil {
-		s.t.Fatal(err)
-	}
-	f, err := os.Create(filepath.Join(s.logDir, id+".ndjson"))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	w := bufio.NewWriter(f)
-	out := json.NewEncoder(w)
-	text := strings.Repeat("a line of a log ", bytes/16)
-	for i := range n {
-		e := runner.Entry{Seq: int64(i + 1), Time: time.Now(), Stream: runner.Stdout, Text: text}
-		if err := out.Encode(e); err != nil {
-			s.t.Fatal(err)
-		}
-	}
-	if err := errors.Join(w.Flush(), f.Close()); err != nil {
-		s.t.Fatal(err)
-	}
-	return id
 }
 
 func TestASlowReaderHoldsUpNobody(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := alone(t)
+	s.begin("1")
 	const lines = 4000
-	id := s.ended(lines, 4096) // more than the buffers of a connection take
+	s.runs.print("1", slices.Repeat([]string{strings.Repeat("x", 4096)}, lines)...) // more than the buffers of a connection take
 	reading, stuck := make(chan struct{}), make(chan error, 1)
 	release := make(chan struct{})
 	go func() {
 		first := true
-		stuck <- s.client.Logs(context.Background(), id, 0, true, func(api.LogLine) error {
+		stuck <- s.client.Logs(context.Background(), "1", 0, true, func(api.LogLine) error {
 			if first {
 				first = false
 				close(reading)
@@ -152,7 +130,7 @@ func TestASlowReaderHoldsUpNobody(t *testing.T) {
 		})
 	}()
 	<-reading
-	if got, err := s.texts(id, 0, true); err != nil || len(got) != lines {
+	if got, err := s.texts("1", 0, false); err != nil || len(got) != lines {
 		t.Errorf("beside a slow reader: %d lines, %v", len(got), err)
 	}
 	begun := time.Now()
@@ -168,22 +146,75 @@ func TestASlowReaderHoldsUpNobody(t *testing.T) {
 	}
 }
 
-func BenchmarkLogs(b *testing.B) {
-	s := newScene(b)
-	const lines = 200_000
-	id := s.ended(lines, 64)
-	for b.Loop() {
-		resp, err := http.Get(s.url + "/v1/runs/" + id + "/logs")
-		if err != nil {
-			b.Fatal(err)
+// A browser reads events, and says where it was when it comes back.
+func TestEventsForBrowsers(t *testing.T) {
+	t.Parallel()
+	s := alone(t)
+	s.begin("1")
+	s.runs.print("1", "one", "two\n\r\u2028", "three")
+	s.runs.end("1", runner.Succeeded)
+	for _, c := range []struct {
+		query  string
+		header []string
+		want   []int64
+	}{
+		{"", nil, []int64{1, 2, 3}},
+		{"?follow=1&after=1", nil, []int64{2, 3}},
+		{"?follow=1&after=1", []string{"Last-Event-ID", "2"}, []int64{3}},
+		{"?follow=1", []string{"Last-Event-ID", "3"}, nil},
+	} {
+		r := s.request(http.MethodGet, "/v1/runs/1/logs"+c.query, "", append(c.header, "Accept", "text/event-stream")...)
+		var want string
+		for _, seq := range c.want {
+			want += fmt.Sprintf("id: %d\ndata: %s\n", seq, lineOf(seq, []string{"one", "two\n\r\u2028", "three"}[seq-1]))
 		}
-		n, err := io.Copy(io.Discard, resp.Body)
-		_ = resp.Body.Close()
-		if err != nil {
-			b.Fatal(err)
+		want += "event: end\ndata: {}\n\n"
+		if got := string(r.body); got != want || r.header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: %v\n%s\nwant\n%s", c.query, r.header, got, want)
 		}
-		b.SetBytes(n)
 	}
-	b.ReportMetric(lines*float64(b.N)/b.Elapsed().Seconds(), "lines/s")
-	http.DefaultClient.CloseIdleConnections()
+}
+
+// A log that comes in large chunks is read from the disk; one that comes line by
+// line is followed.
+func BenchmarkLogs(b *testing.B) {
+	const lines = 200_000
+	var log []byte
+	for n := range lines {
+		log = append(log, lineOf(int64(n+1), strings.Repeat("a line of a log ", 5))...)
+	}
+	domain := stub{logs: func(_ context.Context, _ int64, follow bool, w func([]byte) error) error {
+		if !follow {
+			return w(log)
+		}
+		for line := range bytes.Lines(log) {
+			if err := w(line); err != nil {
+				return err
+			}
+		}
+		return nil
+	}}
+	url, _ := serve(b, over(domain))
+	client := clientOf(b, url)
+	decode := func(follow bool) error {
+		return client.Logs(b.Context(), "1", 0, follow, func(api.LogLine) error { return nil })
+	}
+	for _, c := range []struct {
+		name string
+		read func() error
+	}{
+		{"copied", func() error { _, err := client.CopyLogs(b.Context(), "1", 0, false, io.Discard); return err }},
+		{"decoded", func() error { return decode(false) }},
+		{"followed", func() error { return decode(true) }},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			b.SetBytes(int64(len(log)))
+			for b.Loop() {
+				if err := c.read(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(lines*float64(b.N)/b.Elapsed().Seconds(), "lines/s")
+		})
+	}
 }

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/prewarm/prewarm/internal/api"
 	"github.com/prewarm/prewarm/internal/docker/dockertest"
 	"github.com/prewarm/prewarm/internal/problem"
+	"github.com/prewarm/prewarm/runner"
 	"github.com/prewarm/prewarm/warmer"
 )
 
@@ -40,7 +42,6 @@ func TestImagesBeforeAnythingWasSeen(t *testing.T) {
 		t.Errorf("%+v", track)
 	}
 	s.request(http.MethodPost, "/v1/images/jobs/warm", "").problem(http.StatusConflict, problem.NoCurrent)
-	s.request(http.MethodPost, "/v1/runs", `{"image":"jobs"}`).problem(http.StatusConflict, problem.NoCurrent)
 }
 
 func TestADigestOnItsWay(t *testing.T) {
@@ -112,7 +113,7 @@ func TestHosts(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
 	s.push(1)
-	s.submit("sleep", "1h")
+	s.runs.hosts = map[string]runner.HostUse{"a": {InUse: 1, Slots: 4, Memory: 1 << 30, NanoCPUs: 1_500_000_000, Unclaimed: []string{"c0ffee"}}}
 	s.hosts["a"].SetDisk(warmer.Disk{Free: 1 << 30, Total: 4 << 30})
 	s.hosts["a"].SetClockOffset(1500 * time.Millisecond)
 	s.hosts["b"].SetDown(true)
@@ -128,7 +129,10 @@ func TestHosts(t *testing.T) {
 	if *a.Disk != (api.Disk{Free: 1 << 30, Total: 4 << 30}) || a.ClockOffset != 1.5 || a.Drift.Total != 0 || a.Paused {
 		t.Errorf("%+v", a)
 	}
-	if b.Name != "b" || b.Reason == "" || b.Since.IsZero() {
+	if a.MemoryAsked != 1<<30 || a.CPUsAsked != 1.5 || !slices.Equal(a.Unclaimed, []string{"c0ffee"}) || a.Drained {
+		t.Errorf("%+v", a)
+	}
+	if b.Name != "b" || b.Reason == "" || b.Since.IsZero() || b.Unclaimed == nil {
 		t.Errorf("%+v", b)
 	}
 }
@@ -148,98 +152,32 @@ func TestWhatSomebodyElseRemovesIsCounted(t *testing.T) {
 	}
 }
 
-func TestARunFromSubmitToItsEnd(t *testing.T) {
+func TestAHostIsDrainedUntilItIsTakenBack(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
-	pin := s.push(1)
-	r := s.request(http.MethodPost, "/v1/runs",
-		`{"image":"jobs","command":["env"],"env":["A=b"],"network":"none","user":"1:2","workdir":"/tmp","memory":67108864,"cpus":1.5,"wait_warm":"5m"}`)
-	var run api.Run
-	r.into(&run)
-	if r.status != http.StatusCreated || run.Pin != pin.String() || run.Image != "jobs" || run.Asked != "jobs" || run.SubmittedAt.IsZero() {
-		t.Fatalf("%d %+v", r.status, run)
-	}
-	ended := s.end(run.ID)
-	if ended.State != "succeeded" || ended.ExitCode == nil || *ended.ExitCode != 0 || ended.Host == "" || ended.ContainerID == "" ||
-		ended.PlacedAt == nil || ended.StartedAt == nil || ended.FirstLineAt == nil || ended.EndedAt == nil {
-		t.Errorf("%+v", ended)
-	}
-	var again api.Run
-	s.request(http.MethodGet, "/v1/runs/"+run.ID, "").into(&again)
-	if again.ID != run.ID || again.State != "succeeded" || !again.EndedAt.Truncate(time.Microsecond).Equal(ended.EndedAt.Truncate(time.Microsecond)) {
-		t.Errorf("%+v", again)
-	}
-	if log := string(s.request(http.MethodGet, "/v1/runs/"+run.ID+"/logs", "").body); !strings.Contains(log, `"text":"A=b"`) {
-		t.Errorf("log: %s", log)
-	}
-
-	failed := s.end(s.submit("exit", "3").ID)
-	if failed.State != "failed" || failed.ExitCode == nil || *failed.ExitCode != 3 {
-		t.Errorf("%+v", failed)
-	}
-	s.request(http.MethodPost, "/v1/runs", `{"image":"jobs","entrypoint":["/no/such/program"]}`).into(&run)
-	refused := s.end(run.ID)
-	if refused.State != "refused" || refused.Reason != "start_failed" || refused.ExitCode != nil || refused.Detail == "" {
-		t.Errorf("%+v", refused)
-	}
-	var runs api.Runs
-	s.request(http.MethodGet, "/v1/runs?limit=2", "").into(&runs)
-	if len(runs.Runs) != 2 || runs.Runs[0].ID != refused.ID || runs.Runs[1].ID != failed.ID {
-		t.Errorf("not the two newest, newest first: %+v", runs)
-	}
-}
-
-func TestCancelARun(t *testing.T) {
-	t.Parallel()
-	s := newScene(t)
-	s.push(1)
-	run := s.submit("sleep", "1h")
-	s.await(func() bool {
-		s.request(http.MethodGet, "/v1/runs/"+run.ID, "").into(&run)
-		return run.State == "running"
-	})
-	begun := time.Now()
-	s.request(http.MethodGet, "/v1/runs/"+run.ID+"/wait?timeout=1", "").into(&run)
-	if took := time.Since(begun); run.Ended || took < time.Second || took > 5*time.Second {
-		t.Errorf("a wait of a second took %s and answered %s", took, run.State)
+	host := func(verb, body string) (h api.Host) {
+		t.Helper()
+		s.request(http.MethodPost, "/v1/hosts/b/"+verb, body).into(&h)
+		return h
 	}
 	for range 2 { // once more is no mistake
-		if r := s.request(http.MethodPost, "/v1/runs/"+run.ID+"/cancel", ""); r.status != http.StatusAccepted {
-			t.Fatalf("%d %s", r.status, r.body)
+		if h := host("drain", `{"by":"ada"}`); h.Name != "b" || !h.Drained {
+			t.Errorf("%+v", h)
 		}
 	}
-	if ended := s.end(run.ID); ended.State != "canceled" {
-		t.Errorf("%+v", ended)
+	var hosts api.Hosts
+	s.request(http.MethodGet, "/v1/hosts", "").into(&hosts)
+	if hosts.Hosts[0].Drained || !hosts.Hosts[1].Drained {
+		t.Errorf("%+v", hosts)
 	}
-	var late api.Run
-	s.request(http.MethodPost, "/v1/runs/"+run.ID+"/cancel", "").into(&late)
-	if late.State != "canceled" {
-		t.Errorf("%+v", late)
+	var all api.Pauses
+	s.request(http.MethodGet, "/v1/pauses", "").into(&all)
+	if len(all.Pauses) != 1 || all.Pauses[0].What != "placing" || all.Pauses[0].Host != "b" || all.Pauses[0].By != "ada" {
+		t.Errorf("%+v", all)
 	}
-}
-
-func TestAFullQueueSaysWhenToComeBack(t *testing.T) {
-	t.Parallel()
-	s := newScene(t)
-	submit := func() *response {
-		return s.request(http.MethodPost, "/v1/runs", `{"image":"jobs","wait_warm":"1h"}`)
-	}
-	submit().into(new(api.Run))
-	r := submit()
-	if p := r.problem(http.StatusTooManyRequests, problem.QueueFull); p.RetryAfter != 10 || r.header.Get("Retry-After") != "10" || p.Mend == "" {
-		t.Errorf("%+v %v", p, r.header)
-	}
-}
-
-func TestAStoppingServerSaysSo(t *testing.T) {
-	t.Parallel()
-	s := newScene(t)
-	s.push(1)
-	run := s.submit("sleep", "1h")
-	stopped := make(chan error, 1)
-	time.AfterFunc(100*time.Millisecond, func() { stopped <- s.stop() })
-	s.request(http.MethodGet, "/v1/runs/"+run.ID+"/wait?timeout=60", "").problem(http.StatusServiceUnavailable, problem.Stopping)
-	if err := <-stopped; err != nil {
-		t.Fatal(err)
+	for range 2 {
+		if h := host("undrain", ""); h.Drained {
+			t.Errorf("%+v", h)
+		}
 	}
 }

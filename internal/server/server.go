@@ -54,13 +54,36 @@ type Registry interface {
 
 // Runs is what the API needs of the runner.
 type Runs interface {
-	Submit(ctx context.Context, spec runner.Spec, waitWarm time.Duration) (runner.Run, error)
-	Cancel(ctx context.Context, id string) (runner.Run, error)
+	// Submit answers a run that is on disk.
+	Submit(ctx context.Context, ask runner.Ask) (runner.Answer, error)
+	// Get gives a run, and renews its keepalive.
 	Get(ctx context.Context, id string) (runner.Run, error)
-	List(ctx context.Context, limit int) ([]runner.Run, error)
+	// List gives the newest runs first.
+	List(ctx context.Context, f runner.Filter) ([]runner.Run, error)
+	// Wait gives a run once it has ended, or as it is when ctx ends. It renews
+	// its keepalive.
 	Wait(ctx context.Context, id string) (runner.Run, error)
-	Logs(ctx context.Context, id string, after int64, follow bool, fn func(runner.Entry) error) error
-	InUse() map[string]runner.Slots
+	// Cancel returns once the wish is on disk.
+	Cancel(ctx context.Context, id string) (runner.Run, error)
+	Reject(ctx context.Context, id string) (runner.Run, error)
+	Release(ctx context.Context, id string) (runner.Run, error)
+	// CopyLog passes the log behind after as whole lines of JSON (api.LogLine),
+	// many in a chunk, which is valid until w returns. While it follows it renews
+	// the run's keepalive.
+	CopyLog(ctx context.Context, id string, after int64, follow bool, w func(chunk []byte) error) error
+	// Hosts tells by name what runs take of the hosts.
+	Hosts() map[string]runner.HostUse
+	Scopes
+}
+
+// Scopes are the pin scopes.
+type Scopes interface {
+	// Scopes gives the last used first.
+	Scopes() []runner.Scope
+	Scope(name string) (runner.Scope, error)
+	EndScope(ctx context.Context, name string) (runner.Scope, error)
+	// Repin moves an image of a scope to its current digest.
+	Repin(ctx context.Context, scope, image string) (old, new registry.Pin, s runner.Scope, err error)
 }
 
 // Options is what a Server is made of.

@@ -15,17 +15,16 @@ import (
 
 	"github.com/prewarm/prewarm/internal/problem"
 	"github.com/prewarm/prewarm/internal/server"
-	"github.com/prewarm/prewarm/runner"
 )
 
 func TestAStopTakesItsTimeAndNoMore(t *testing.T) {
 	t.Parallel()
 	// A domain that does not notice the stop: only its reader's end ends it.
-	domain := stub{logs: func(ctx context.Context, _ int64, _ bool, _ func(runner.Entry) error) error {
+	domain := stub{logs: func(ctx context.Context, _ int64, _ bool, _ func([]byte) error) error {
 		<-ctx.Done()
 		return ctx.Err()
 	}}
-	url, stop := serve(t, server.Options{Images: domain, Runs: domain})
+	url, stop := serve(t, over(domain))
 	r := follow(t, url)
 	begun := time.Now()
 	if err := stop(); err != nil {
@@ -66,7 +65,7 @@ func TestSlowHeadersAreCutOff(t *testing.T) {
 // The same for bodies, which huma reads.
 func TestASlowBodyIsCutOff(t *testing.T) {
 	t.Parallel()
-	url, _ := serve(t, server.Options{Images: stub{}, Runs: stub{}})
+	url, _ := serve(t, over(stub{}))
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(url, "http://"))
 	if err != nil {
 		t.Fatal(err)

@@ -2,7 +2,6 @@ package server_test
 
 import (
 	"context"
-	"time"
 
 	"github.com/prewarm/prewarm/internal/server"
 	"github.com/prewarm/prewarm/registry"
@@ -11,56 +10,80 @@ import (
 )
 
 var (
-	_ server.Images = stub{}
+	_ server.Images = stubImages{}
 	_ server.Runs   = stub{}
 )
 
-// stub is a domain in which everything ends with err. Its logs are what logs
-// says.
-type stub struct {
-	err  error
-	logs func(ctx context.Context, after int64, follow bool, fn func(runner.Entry) error) error
-}
+// over is a server of nothing but a stub.
+func over(s stub) server.Options { return server.Options{Images: stubImages{s.err}, Runs: s} }
 
-func (s stub) Check(context.Context, string) ([]warmer.Checked, error) { return nil, s.err }
-func (s stub) Rewarm(string, []string) (registry.Pin, error)           { return registry.Pin{}, s.err }
-func (s stub) Images() []warmer.ImageStatus                            { return nil }
-func (s stub) Image(string) (warmer.ImageStatus, error)                { return warmer.ImageStatus{}, s.err }
+// serverOf is one of runs that a test steers, without any images.
+func serverOf(r *runs) server.Options { return server.Options{Images: stubImages{}, Runs: r} }
 
-func (s stub) Events(context.Context, int64, bool, func(warmer.Event) error) error {
+// stubImages are images with which everything ends with err.
+type stubImages struct{ err error }
+
+func (s stubImages) Check(context.Context, string) ([]warmer.Checked, error) { return nil, s.err }
+func (s stubImages) Rewarm(string, []string) (registry.Pin, error)           { return registry.Pin{}, s.err }
+func (s stubImages) Images() []warmer.ImageStatus                            { return nil }
+func (s stubImages) Image(string) (warmer.ImageStatus, error)                { return warmer.ImageStatus{}, s.err }
+
+func (s stubImages) Events(context.Context, int64, bool, func(warmer.Event) error) error {
 	return s.err
 }
-func (s stub) Hosts() []warmer.HostStatus { return nil }
-func (s stub) Pauses() []warmer.Pause     { return nil }
 
-func (s stub) Approve(context.Context, string, string, string) (warmer.Rollout, error) {
+func (s stubImages) Approve(context.Context, string, string, string) (warmer.Rollout, error) {
 	return warmer.Rollout{}, s.err
 }
 
-func (s stub) Rollback(context.Context, string, string, string) (warmer.Rollout, error) {
+func (s stubImages) Rollback(context.Context, string, string, string) (warmer.Rollout, error) {
 	return warmer.Rollout{}, s.err
 }
 
-func (s stub) History(context.Context, string, int) ([]warmer.Rollout, []warmer.Act, error) {
+func (s stubImages) History(context.Context, string, int) ([]warmer.Rollout, []warmer.Act, error) {
 	return nil, nil, s.err
 }
 
-func (s stub) Hold(context.Context, string, string) error                   { return s.err }
-func (s stub) Unhold(context.Context, string, string) error                 { return s.err }
-func (s stub) Pause(context.Context, warmer.Activity, string, string) error { return s.err }
+func (s stubImages) Hold(context.Context, string, string) error                    { return s.err }
+func (s stubImages) Unhold(context.Context, string, string) error                  { return s.err }
+func (s stubImages) Pause(context.Context, warmer.Activity, string, string) error  { return s.err }
+func (s stubImages) Resume(context.Context, warmer.Activity, string, string) error { return s.err }
+func (s stubImages) Pauses() []warmer.Pause                                        { return nil }
 
-func (s stub) Resume(context.Context, warmer.Activity, string, string) error { return s.err }
+func (s stubImages) Hosts() []warmer.HostStatus { return nil }
+
+// stub are runs with which everything ends with err. Their logs are what logs
+// says.
+type stub struct {
+	err  error
+	logs func(ctx context.Context, after int64, follow bool, w func([]byte) error) error
+}
+
+func (s stub) Hosts() map[string]runner.HostUse { return nil }
+
+func (s stub) Submit(context.Context, runner.Ask) (runner.Answer, error) {
+	return runner.Answer{}, s.err
+}
+
+func (s stub) Get(context.Context, string) (runner.Run, error) { return runner.Run{}, s.err }
+
+func (s stub) Wait(context.Context, string) (runner.Run, error) { return runner.Run{}, s.err }
 
 func (s stub) Cancel(context.Context, string) (runner.Run, error) { return runner.Run{}, s.err }
 
-func (s stub) Get(context.Context, string) (runner.Run, error)  { return runner.Run{}, s.err }
-func (s stub) List(context.Context, int) ([]runner.Run, error)  { return nil, s.err }
-func (s stub) Wait(context.Context, string) (runner.Run, error) { return runner.Run{}, s.err }
-func (s stub) InUse() map[string]runner.Slots                   { return nil }
-func (s stub) Submit(context.Context, runner.Spec, time.Duration) (runner.Run, error) {
-	return runner.Run{}, s.err
+func (s stub) Reject(context.Context, string) (runner.Run, error) { return runner.Run{}, s.err }
+
+func (s stub) Release(context.Context, string) (runner.Run, error)       { return runner.Run{}, s.err }
+func (s stub) List(context.Context, runner.Filter) ([]runner.Run, error) { return nil, s.err }
+func (s stub) Scopes() []runner.Scope                                    { return nil }
+func (s stub) Scope(string) (runner.Scope, error)                        { return runner.Scope{}, s.err }
+
+func (s stub) EndScope(context.Context, string) (runner.Scope, error) { return runner.Scope{}, s.err }
+
+func (s stub) Repin(context.Context, string, string) (old, now registry.Pin, _ runner.Scope, err error) {
+	return registry.Pin{}, registry.Pin{}, runner.Scope{}, s.err
 }
 
-func (s stub) Logs(ctx context.Context, _ string, after int64, follow bool, fn func(runner.Entry) error) error {
-	return s.logs(ctx, after, follow, fn)
+func (s stub) CopyLog(ctx context.Context, _ string, after int64, follow bool, w func([]byte) error) error {
+	return s.logs(ctx, after, follow, w)
 }

@@ -3,27 +3,69 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 
 	"github.com/prewarm/prewarm/internal/problem"
-	"github.com/prewarm/prewarm/registry"
 	"github.com/prewarm/prewarm/runner"
 )
 
-// runColumns in the order of runValues and scanRun.
-const runColumns = `id, spec, image, pin, host, engine_marker, container_id, state, ended, reason, detail,
-	exit_code, oom_killed, submitted_at, placed_at, started_at, first_line_at, ended_at`
+// runColumns in the order of runFields.
+const runColumns = `id, ` + ofRun
 
-// InsertRun writes a new run down.
-func (s *Store) InsertRun(ctx context.Context, r runner.Run) error {
-	values, err := runValues(r)
-	if err != nil {
-		return err
+// ofRun are those beside the id.
+const ofRun = `idempotency, image, track, pin, after_run, same_as, rejected,
+	host, engine_marker, engine_life, engine_version, container_id, state, owed, reason, exit_code, signal, oom_killed,
+	submitted_at, placed_at, started_at, first_line_at, ended_at, stop, log, terms, asked, spec, detail, result`
+
+// runFields are the fields of a run that are kept, to write from or to read
+// into.
+func runFields(r *runner.Run) []any {
+	return []any{
+		&r.ID, &r.Idempotency, &r.Image, &r.Track, asPin(&r.Pin), &r.After, &r.SameAs, asFlag(&r.Rejected),
+		&r.Host, &r.EngineMarker, &r.EngineLife, &r.EngineVersion, &r.ContainerID, &r.State, asFlag(&r.Owed), &r.Reason,
+		asExit(&r.ExitCode, &r.Exited), &r.Signal, asFlag(&r.OOMKilled),
+		asTime(&r.Submitted), asTime(&r.Placed), asTime(&r.Started), asTime(&r.FirstLine), asTime(&r.Ended),
+		asJSON(&r.Stop), asJSON(&r.Log), asJSON(&r.Terms), asJSON(&r.Asked), asJSON(&r.Spec), &r.Detail, &r.Result,
 	}
-	_, err = s.db.ExecContext(ctx, `INSERT INTO runs (`+runColumns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`, values...)
+}
+
+// foundBy are columns that repeat something of the others to be searched, in
+// the order of runValues.
+const foundBy = `namespace, run_key, epoch, scope, ended`
+
+func runValues(r runner.Run) []any {
+	return append(runFields(&r), r.Terms.Namespace, r.Terms.Key, r.Terms.Epoch, r.Terms.Scope, asInt(r.State.Ended()))
+}
+
+const (
+	inserted = runColumns + `, ` + foundBy
+	updated  = ofRun + `, ` + foundBy
+)
+
+var (
+	insertRun = `INSERT INTO runs (` + inserted + `) VALUES (` + numbered(1, inserted) + `)`
+	updateRun = `UPDATE runs SET (` + updated + `) = (` + numbered(2, updated) + `) WHERE id = $1`
+)
+
+// InsertRun writes a new run down, with its sealed secrets (nil: none) and the
+// use of its scope (nil: none), or nothing of it. A pin that the scope has is
+// never replaced.
+func (s *Store) InsertRun(ctx context.Context, r runner.Run, sealed []byte, scope *runner.Scope) error {
+	err := s.inTx(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, insertRun, runValues(r)...); err != nil {
+			return err
+		}
+		if sealed != nil {
+			if _, err := tx.ExecContext(ctx, `INSERT INTO run_secrets (run, sealed) VALUES ($1, $2)`, r.ID, sealed); err != nil {
+				return fmt.Errorf("save its secrets: %w", err)
+			}
+		}
+		if scope == nil {
+			return nil
+		}
+		return useScope(ctx, tx, *scope)
+	})
 	if err != nil {
 		return fmt.Errorf("insert run %s: %w", r.ID, err)
 	}
@@ -32,79 +74,66 @@ func (s *Store) InsertRun(ctx context.Context, r runner.Run) error {
 
 // UpdateRun writes down what became of a run.
 func (s *Store) UpdateRun(ctx context.Context, r runner.Run) error {
-	values, err := runValues(r)
-	if err != nil {
-		return err
-	}
-	_, err = s.db.ExecContext(ctx, `UPDATE runs SET (`+runColumns+`)
-		= ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) WHERE id = $1`, values...)
-	if err != nil {
+	if _, err := s.db.ExecContext(ctx, updateRun, runValues(r)...); err != nil {
 		return fmt.Errorf("update run %s: %w", r.ID, err)
 	}
 	return nil
 }
 
-func runValues(r runner.Run) ([]any, error) {
-	spec, err := json.Marshal(r.Spec)
-	if err != nil {
-		return nil, fmt.Errorf("encode the spec of run %s: %w", r.ID, err)
-	}
-	exit := sql.NullInt64{Int64: int64(r.ExitCode), Valid: r.Exited}
-	return []any{
-		r.ID, string(spec), r.Image, r.Pin.String(), r.Host, r.EngineMarker, r.ContainerID, string(r.State), asInt(r.State.Ended()), string(r.Reason), r.Detail,
-		exit, asInt(r.OOMKilled), micros(r.Submitted), micros(r.Placed), micros(r.Started), micros(r.FirstLine), micros(r.Ended),
-	}, nil
+// DeleteRuns forgets runs and their secrets. One that is under way, or owed a
+// stop, stays.
+func (s *Store) DeleteRuns(ctx context.Context, ids []string) error {
+	return s.inTx(ctx, func(tx *sql.Tx) error {
+		for _, id := range ids {
+			if _, err := tx.ExecContext(ctx, `DELETE FROM runs WHERE id = $1 AND ended = 1 AND owed = 0`, id); err != nil {
+				return fmt.Errorf("delete run %s: %w", id, err)
+			}
+		}
+		return nil
+	})
 }
 
 // Run gives a run, or problem.RunNotFound.
 func (s *Store) Run(ctx context.Context, id string) (runner.Run, error) {
 	r, err := scanRun(s.db.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs WHERE id = $1`, id))
-	if errors.Is(err, sql.ErrNoRows) {
-		return r, problem.New(problem.RunNotFound, fmt.Sprintf("no run has the id %q", id), "GET /v1/runs lists the newest ones")
+	return r, found(err, fmt.Sprintf("no run has the id %q", id))
+}
+
+// RecordJoin writes down that a run answered a repeatable call that did not make
+// it.
+func (s *Store) RecordJoin(ctx context.Context, namespace, word, run string) error {
+	_, err := s.db.ExecContext(ctx, `INSERT INTO joined_calls (namespace, idempotency, run) VALUES ($1, $2, $3)`, namespace, word, run)
+	if err != nil {
+		return fmt.Errorf("record that run %s answered a call: %w", run, err)
 	}
-	return r, err
+	return nil
 }
 
-// Runs gives the newest runs first.
-func (s *Store) Runs(ctx context.Context, limit int) ([]runner.Run, error) {
-	return query(ctx, s.db, scanRun, `SELECT `+runColumns+` FROM runs ORDER BY id DESC LIMIT $1`, limit)
+// ByIdempotency gives the run that answered a repeatable call, or
+// problem.RunNotFound.
+func (s *Store) ByIdempotency(ctx context.Context, namespace, word string) (runner.Run, error) {
+	// The index holds no empty words, which the search has to say, too.
+	r, err := scanRun(s.db.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs
+		WHERE namespace = $1 AND idempotency = $2 AND idempotency <> ''`, namespace, word))
+	if errors.Is(err, sql.ErrNoRows) {
+		r, err = scanRun(s.db.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs
+			WHERE id = (SELECT run FROM joined_calls WHERE namespace = $1 AND idempotency = $2)`, namespace, word))
+	}
+	return r, found(err, fmt.Sprintf("no run has the Idempotency-Key %q", word))
 }
 
-// UnfinishedRuns gives the runs without an outcome, oldest first.
-func (s *Store) UnfinishedRuns(ctx context.Context) ([]runner.Run, error) {
-	return query(ctx, s.db, scanRun, `SELECT `+runColumns+` FROM runs WHERE ended = 0 ORDER BY id`)
+// found turns a missing row into a problem.
+func found(err error, missing string) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return problem.New(problem.RunNotFound, missing, "GET /v1/runs lists the newest ones")
+	}
+	return err
 }
 
 func scanRun(row scanner) (runner.Run, error) {
-	var (
-		r                                            runner.Run
-		spec, pin                                    string
-		exit                                         sql.NullInt64
-		ended, oom                                   int
-		submitted, placed, started, first, endedTime int64
-	)
-	err := row.Scan(&r.ID, &spec, &r.Image, &pin, &r.Host, &r.EngineMarker, &r.ContainerID, &r.State, &ended, &r.Reason, &r.Detail,
-		&exit, &oom, &submitted, &placed, &started, &first, &endedTime)
-	if err != nil {
-		return r, fmt.Errorf("read a run: %w", err)
+	var r runner.Run
+	if err := row.Scan(runFields(&r)...); err != nil {
+		return runner.Run{}, fmt.Errorf("read run %s: %w", r.ID, err)
 	}
-	if err := json.Unmarshal([]byte(spec), &r.Spec); err != nil {
-		return r, fmt.Errorf("read the spec of run %s: %w", r.ID, err)
-	}
-	if pin != "" {
-		if r.Pin, err = registry.ParsePin(pin); err != nil {
-			return r, fmt.Errorf("read run %s: %w", r.ID, err)
-		}
-	}
-	r.ExitCode, r.Exited, r.OOMKilled = int(exit.Int64), exit.Valid, oom == 1
-	r.Submitted, r.Placed, r.Started = fromMicros(submitted), fromMicros(placed), fromMicros(started)
-	r.FirstLine, r.Ended = fromMicros(first), fromMicros(endedTime)
 	return r, nil
-}
-
-func asInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }

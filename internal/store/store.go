@@ -1,4 +1,4 @@
-// Package store keeps rollouts and runs in SQLite. It is the only package that
+// Package store keeps rollouts, runs and pin scopes in SQLite. It is the only package that
 // knows SQL; the domain packages say what they need of it (warmer.Store,
 // runner.Store). The SQL is portable on purpose, so that PostgreSQL can follow:
 // numbered parameters, TEXT ids, times as BIGINT microseconds since 1970, JSON
@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/pressly/goose/v3"
@@ -31,6 +32,10 @@ type Store struct {
 	db       *sql.DB
 	lock     *os.File
 	instance string
+
+	erased  chan struct{} // holds one token: "empty the log"
+	erasing sync.WaitGroup
+	stop    context.CancelFunc
 }
 
 //go:embed migrations/*.sql
@@ -47,15 +52,19 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{lock: lock}
+	life, stop := context.WithCancel(context.Background())
+	s := &Store{lock: lock, erased: make(chan struct{}, 1), stop: stop}
 	if err := s.open(ctx, filepath.Join(dir, "prewarm.db")); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	s.erasing.Go(func() { s.emptyLogs(life) })
 	return s, nil
 }
 
 // Close ends the use of the state.
 func (s *Store) Close() error {
+	s.stop()
+	s.erasing.Wait()
 	var err error
 	if s.db != nil {
 		err = s.db.Close()
@@ -81,15 +90,20 @@ func lockDir(dir string) (*os.File, error) {
 	return f, nil
 }
 
+// busyTimeout is how long another program's lock on the database is waited for,
+// in milliseconds.
+const busyTimeout = 5000
+
 // open connects, checks and migrates the database.
 //
 // synchronous=FULL: what was answered must survive a power cut, and NORMAL
-// loses commits in WAL mode. One connection: SQLite writes one at a time
-// anyway, and our reads are short.
+// loses commits in WAL mode. secure_delete: what is deleted is overwritten;
+// some of it were secrets. One connection: SQLite writes one at a time anyway,
+// and our reads are short.
 func (s *Store) open(ctx context.Context, path string) error {
 	dsn := (&url.URL{Scheme: "file", Path: path, RawQuery: url.Values{
 		"_txlock": {"immediate"},
-		"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "foreign_keys(1)", "synchronous(FULL)"},
+		"_pragma": {fmt.Sprintf("busy_timeout(%d)", busyTimeout), "journal_mode(WAL)", "foreign_keys(1)", "synchronous(FULL)", "secure_delete(1)"},
 	}.Encode()}).String()
 	db, err := sql.Open("sqlite", dsn)
 	if err != nil {
@@ -102,6 +116,10 @@ func (s *Store) open(ctx context.Context, path string) error {
 	}
 	if err := migrate(ctx, db); err != nil {
 		return fmt.Errorf("migrate %s: %w", path, err)
+	}
+	// A server that was killed may have left erased secrets in it.
+	if _, err := emptyLog(ctx, db); err != nil {
+		return fmt.Errorf("empty the log of %s: %w", path, err)
 	}
 	return s.identify(ctx)
 }
@@ -148,6 +166,22 @@ func (s *Store) identify(ctx context.Context) error {
 	}
 	if err != nil {
 		return fmt.Errorf("read the instance's id: %w", err)
+	}
+	return nil
+}
+
+// inTx does work in one transaction: all of it, or nothing.
+func (s *Store) inTx(ctx context.Context, work func(tx *sql.Tx) error) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }() // after Commit it does nothing
+	if err := work(tx); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
 	}
 	return nil
 }

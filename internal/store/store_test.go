@@ -77,7 +77,7 @@ func TestCorruptStateIsRefusedAndLeftAlone(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	s := open(t, dir)
-	if err := s.InsertRun(t.Context(), run(t)); err != nil {
+	if err := s.InsertRun(t.Context(), run(t), nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
@@ -161,70 +161,6 @@ func TestTwoCurrentDigestsAreImpossible(t *testing.T) {
 	}
 }
 
-func run(t *testing.T) runner.Run {
-	t.Helper()
-	return runner.Run{
-		ID: "0001", Image: "node-jobs", Pin: pin(t, "a"), State: runner.Queued, Submitted: now(),
-		Spec: runner.Spec{Image: "node-jobs:latest", Command: []string{"a", "b c"}, Env: []string{"K=V"}, Memory: 1 << 30},
-	}
-}
-
-func TestRunsRoundTrip(t *testing.T) {
-	t.Parallel()
-	s := open(t, t.TempDir())
-	r := run(t)
-	if err := s.InsertRun(t.Context(), r); err != nil {
-		t.Fatal(err)
-	}
-	expectUnfinished(t, s, 1)
-	r.State, r.Host, r.ContainerID, r.EngineMarker = runner.Failed, "etl-1", "c1", "m1"
-	r.ExitCode, r.Exited, r.OOMKilled, r.Detail = 137, true, true, "killed"
-	r.Placed, r.Started, r.FirstLine, r.Ended = now(), now(), now(), now()
-	if err := s.UpdateRun(t.Context(), r); err != nil {
-		t.Fatal(err)
-	}
-	got, err := s.Run(t.Context(), r.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(r, got, cmp.Comparer(samePin), cmp.Comparer(time.Time.Equal)); diff != "" {
-		t.Fatal(diff)
-	}
-	expectUnfinished(t, s, 0)
-}
-
-func expectUnfinished(t *testing.T, s *store.Store, want int) {
-	t.Helper()
-	runs, err := s.UnfinishedRuns(t.Context())
-	if err != nil || len(runs) != want {
-		t.Fatalf("unfinished: %v %v, want %d", runs, err, want)
-	}
-}
-
-func TestRunsNewestFirst(t *testing.T) {
-	t.Parallel()
-	s := open(t, t.TempDir())
-	for _, id := range []string{"0001", "0002", "0003"} {
-		r := run(t)
-		r.ID, r.Pin = id, registry.Pin{} // queued for a first promotion
-		if err := s.InsertRun(t.Context(), r); err != nil {
-			t.Fatal(err)
-		}
-	}
-	runs, err := s.Runs(t.Context(), 2)
-	if err != nil || len(runs) != 2 || runs[0].ID != "0003" || runs[1].ID != "0002" || !runs[0].Pin.IsZero() {
-		t.Fatalf("got %v %v", runs, err)
-	}
-}
-
-func TestUnknownRun(t *testing.T) {
-	t.Parallel()
-	_, err := open(t, t.TempDir()).Run(t.Context(), "nope")
-	if problem.CodeOf(err) != problem.RunNotFound || !strings.Contains(err.Error(), `"nope"`) {
-		t.Fatalf("got %v", err)
-	}
-}
-
 func TestConcurrentWritersLoseNothing(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir())
@@ -235,7 +171,7 @@ func TestConcurrentWritersLoseNothing(t *testing.T) {
 			for j := range 10 {
 				r := run(t)
 				r.ID = string(rune('a'+i)) + string(rune('a'+j))
-				errs <- s.InsertRun(context.WithoutCancel(t.Context()), r)
+				errs <- s.InsertRun(context.WithoutCancel(t.Context()), r, nil, nil)
 			}
 		})
 	}
@@ -246,7 +182,9 @@ func TestConcurrentWritersLoseNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	expectUnfinished(t, s, 100)
+	if runs, err := s.UnfinishedRuns(t.Context()); err != nil || len(runs) != 100 {
+		t.Fatalf("%d runs, %v", len(runs), err)
+	}
 }
 
 func TestOpenSaysWhatIsWrongWithTheFolder(t *testing.T) {

@@ -38,18 +38,7 @@ func (s *Store) Load(ctx context.Context) (warmer.Saved, error) {
 
 // Save writes a change in one transaction.
 func (s *Store) Save(ctx context.Context, c warmer.Change) error {
-	tx, err := s.db.BeginTx(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("begin: %w", err)
-	}
-	defer func() { _ = tx.Rollback() }() // after Commit it does nothing
-	if err := write(ctx, tx, c); err != nil {
-		return err
-	}
-	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
-	}
-	return nil
+	return s.inTx(ctx, func(tx *sql.Tx) error { return write(ctx, tx, c) })
 }
 
 func write(ctx context.Context, tx *sql.Tx, c warmer.Change) error {

@@ -137,12 +137,13 @@ func (b *bench) host(f *fleet.Fleet, name string) *fleet.Host {
 // running submits a run and waits until its container prints.
 func (b *bench) running(command ...string) api.Run {
 	b.t.Helper()
-	run, err := b.client().Submit(b.t.Context(), api.SubmitRun{Image: "jobs", Command: command})
+	submitted, err := b.client().Submit(b.t.Context(), api.SubmitRun{Image: "jobs", Command: command}, "")
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	run := submitted.Run
 	await(b.t, "the run's first line", func() bool {
-		run, err = b.client().Run(b.t.Context(), run.ID)
+		run, err = b.client().Run(b.t.Context(), submitted.ID)
 		return err == nil && run.FirstLineAt != nil
 	})
 	return run

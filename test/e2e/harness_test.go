@@ -144,11 +144,12 @@ func replace(t *testing.T, file, text string) {
 	}
 }
 
-func (b *bench) serve() {
+// serve starts the server; env is further environment of it.
+func (b *bench) serve(env ...string) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.t.Context(), 30*time.Second)
 	defer cancel()
-	s, err := prewarmtest.Serve(ctx, binary, b.configFile(), b.address, b.log)
+	s, err := prewarmtest.Serve(ctx, binary, b.configFile(), b.address, b.log, env...)
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -66,18 +66,19 @@ func TestNewImageGoesLiveOnlyWhenWarm(t *testing.T) {
 // submit runs to the end and gives the run and what it printed.
 func (b *bench) submit(r api.SubmitRun) (api.Run, string) {
 	b.t.Helper()
-	run, err := b.client().Submit(b.t.Context(), r)
+	submitted, err := b.client().Submit(b.t.Context(), r, "")
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	var out strings.Builder
-	if err := b.client().Logs(b.t.Context(), run.ID, 0, true, func(l api.LogLine) error {
+	if err := b.client().Logs(b.t.Context(), submitted.ID, 0, true, func(l api.LogLine) error {
 		out.WriteString(l.Text + "\n")
 		return nil
 	}); err != nil {
 		b.t.Fatal(err)
 	}
-	if run, err = b.client().Run(b.t.Context(), run.ID); err != nil {
+	run, err := b.client().Run(b.t.Context(), submitted.ID)
+	if err != nil {
 		b.t.Fatal(err)
 	}
 	return run, out.String()

@@ -39,7 +39,7 @@ func run(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	defer os.RemoveAll(dir)
-	if binary, err = prewarmtest.Build(ctx, dir, "-race"); err != nil {
+	if binary, err = prewarmtest.Build(ctx, dir, append(prewarmtest.Failpoints(), "-race")...); err != nil {
 		return 1, err
 	}
 	if shared, err = fleet.Up(ctx, fleet.Options{Hosts: 3}); err != nil {

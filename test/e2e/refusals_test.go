@@ -222,7 +222,7 @@ func TestTheCommandLineFindsNoServer(t *testing.T) {
 // apiError is the code of a failed call.
 func apiError(t *testing.T, b *bench, r api.SubmitRun) string {
 	t.Helper()
-	_, err := b.client().Submit(t.Context(), r)
+	_, err := b.client().Submit(t.Context(), r, "")
 	if err == nil {
 		t.Fatal("accepted")
 	}

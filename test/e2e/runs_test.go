@@ -154,35 +154,3 @@ func TestWaitWarmRunsAtTheFirstPromotion(t *testing.T) {
 		t.Errorf("an unknown image waits: %s", code)
 	}
 }
-
-func TestAKilledServerLeavesNoOrphan(t *testing.T) {
-	t.Parallel()
-	b := ready(t)
-	run, err := b.client().Submit(t.Context(), api.SubmitRun{Image: "jobs", Command: []string{"sleep", "1h"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	await(t, "the run runs", func() bool {
-		run, err := b.client().Run(t.Context(), run.ID)
-		return err == nil && run.State == "running"
-	})
-	if err := b.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	b.serve()
-	after, err := b.client().Run(t.Context(), run.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if after.State != "interrupted" || after.ExitCode != nil || !strings.Contains(after.Detail, "the server ended") {
-		t.Errorf("recorded %+v", after)
-	}
-	for _, h := range shared.Hosts {
-		await(t, "its container is gone from "+h.Name, func() bool {
-			return docker(t, h, "ps", "-aq", "--filter", "label=prewarm.run="+run.ID) == ""
-		})
-	}
-	if out := b.mustCLI("run", "jobs", "--", "version"); out != "one\n" {
-		t.Errorf("after the restart: %q", out)
-	}
-}

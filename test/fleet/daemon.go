@@ -39,6 +39,9 @@ type daemon struct {
 	mark mark     // set on it and on whatever it starts
 	dir  string   // its folder
 	argv []string // the program and its arguments
+	// join is what is run instead while something lives that an earlier start
+	// left behind, of which p is a process; nil: argv.
+	join func(p process) []string
 	path string   // its PATH; empty is searchPath
 	env  []string // further environment, as NAME=VALUE
 	// ping is the address that answers 200 once the daemon serves. For one that
@@ -90,7 +93,11 @@ func (d daemon) spawn(ctx context.Context) (process, error) {
 		return process{}, fmt.Errorf("open log: %w", err)
 	}
 	defer log.Close()
-	cmd := exec.CommandContext(context.WithoutCancel(ctx), d.argv[0], d.argv[1:]...)
+	argv, err := d.command()
+	if err != nil {
+		return process{}, err
+	}
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), argv[0], argv[1:]...)
 	cmd.Dir = d.dir
 	cmd.Env = append([]string{"PATH=" + cmp.Or(d.path, searchPath()), d.mark.environ()}, d.env...)
 	cmd.Stdout, cmd.Stderr = log, log
@@ -104,6 +111,18 @@ func (d daemon) spawn(ctx context.Context) (process, error) {
 		return process{}, err
 	}
 	return p, d.remember(p)
+}
+
+// command is what to run: beside what is left of an earlier start, or anew.
+func (d daemon) command() ([]string, error) {
+	if d.join == nil {
+		return d.argv, nil
+	}
+	left, err := d.mark.started()
+	if err != nil || len(left) == 0 {
+		return d.argv, err
+	}
+	return d.join(left[0]), nil
 }
 
 // ready probes the daemon until it serves, has ended, or took too long.
@@ -171,6 +190,21 @@ func (d daemon) stop() error {
 	}
 	if !p.gone(stopTimeout) {
 		return fmt.Errorf("stop %s: process %d still runs %v after SIGTERM", d.name, p.PID, stopTimeout)
+	}
+	return nil
+}
+
+// crash kills the daemon alone, and waits until it is gone.
+func (d daemon) crash() error {
+	p, err := d.process()
+	if err != nil || !p.alive() {
+		return err
+	}
+	if err := p.signal(syscall.SIGKILL); err != nil {
+		return fmt.Errorf("crash %s: %w", d.name, err)
+	}
+	if !p.gone(killTimeout) {
+		return fmt.Errorf("crash %s: process %d still runs %v after SIGKILL", d.name, p.PID, killTimeout)
 	}
 	return nil
 }

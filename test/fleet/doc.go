@@ -19,6 +19,8 @@
 //   - HostOptions: a current engine beside Debian's (Engine29, which
 //     BuildEngine29 makes once), TLS on the network, an SSHServer;
 //   - Host.Cut and Host.Limit: a network that fails or is slow;
+//   - Host.Stop, Crash and Kill: an engine that is stopped in order, dies alone,
+//     or loses its power; with LiveRestore containers outlive the first two;
 //   - Fleet.AddRegistry: registries with accounts, tokens, TLS, and
 //     pull-through caches;
 //   - Gate, before such a registry: it counts requests and bytes, and makes the

@@ -32,6 +32,11 @@ func TestAMixedFleet(t *testing.T) {
 	}
 }
 
+func TestContainersWhileACurrentEngineIsAway(t *testing.T) {
+	t.Parallel()
+	whileAway(t, HostOptions{Engine: Engine29}, HostOptions{Engine: Engine29, LiveRestore: true})
+}
+
 func TestACurrentEngineIsKilledAndLeavesNothing(t *testing.T) {
 	t.Parallel()
 	f := up(t, Options{Each: []HostOptions{{Engine: Engine29, TLS: MutualTLS, SSH: true}}})

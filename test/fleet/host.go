@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -32,6 +33,9 @@ type HostOptions struct {
 	Engine Engine `json:"engine,omitempty"`
 	TLS    TLS    `json:"tls,omitempty"`
 	SSH    bool   `json:"ssh,omitempty"` // with an SSHServer
+	// LiveRestore lets containers run on while the engine is down, until it is
+	// back and takes care of them again.
+	LiveRestore bool `json:"live_restore,omitempty"`
 }
 
 // Host is one Docker host: an engine in a network namespace of its own.
@@ -47,6 +51,7 @@ type Host struct {
 	SSH     *SSHServer // nil where none was asked for
 
 	tls             TLS
+	liveRestore     bool
 	link, namespace string
 	engine          daemon
 }
@@ -63,6 +68,8 @@ func newHost(s state, n int) *Host {
 		tls:       o.TLS,
 		link:      linkName(s.ID, n),
 		namespace: namespaceName(s.ID, name),
+
+		liveRestore: o.LiveRestore,
 	}
 	if o.TLS != Plain {
 		h.TCP = "tcp://" + net.JoinHostPort(addr, strconv.Itoa(engineTLSPort))
@@ -73,6 +80,7 @@ func newHost(s state, n int) *Host {
 		mark: s.mark() + "/" + mark(name),
 		dir:  dir,
 		argv: engineCommand(h.namespace, name, filepath.Join(dir, "daemon.json")),
+		join: func(p process) []string { return engineBeside(p, h.namespace, filepath.Join(dir, "daemon.json")) },
 		path: o.Engine.path(),
 		env:  s.authority().trusted(),
 		ping: "http://engine/_ping",
@@ -109,6 +117,17 @@ func engineCommand(namespace, name, config string) []string {
 	}
 }
 
+// engineBeside runs dockerd where an earlier one left containers running: in
+// the namespaces of a process that watches over one of them, so that the engine
+// finds in /run what it had there, as on a machine that was not booted anew.
+func engineBeside(p process, namespace, config string) []string {
+	return []string{
+		lookIn(searchPath(), "nsenter"), "--net=" + filepath.Join(namespaces, namespace),
+		"--mount=" + procFile(p.PID, "ns/mnt"), "--uts=" + procFile(p.PID, "ns/uts"),
+		"dockerd", "--config-file", config,
+	}
+}
+
 // engineConfig is the host's daemon.json. The machine's own one is not read:
 // what it sets is meant for another engine. insecure is from where images are
 // taken without TLS.
@@ -126,6 +145,9 @@ func engineConfig(h *Host, insecure netip.Addr) map[string]any {
 		// hosts into one tree that is not ours to clear.
 		"exec-opts":     []string{"native.cgroupdriver=cgroupfs"},
 		"cgroup-parent": h.engine.mark.cgroup(),
+	}
+	if h.liveRestore {
+		config["live-restore"] = true
 	}
 	maps.Copy(config, h.Engine.settings())
 	maps.Copy(config, h.tlsSettings())
@@ -170,8 +192,30 @@ func (h *Host) startAll(ctx context.Context) error {
 }
 
 // Stop ends the engine as "systemctl stop docker" does: it stops its
-// containers, then itself. It waits up to 40 s.
+// containers, then itself; with LiveRestore itself alone. It waits up to 40 s.
 func (h *Host) Stop() error { return h.engine.stop() }
+
+// Crash ends the engine alone, as by kill -9. Its containers run on: with
+// LiveRestore for good, else until Start, when the engine ends them.
+func (h *Host) Crash() error {
+	started, err := h.engine.mark.started()
+	if err != nil {
+		return fmt.Errorf("crash %s: %w", h.Name, err)
+	}
+	own := slices.DeleteFunc(started, func(p process) bool { return p.name() != "containerd" })
+	if err := h.engine.crash(); err != nil {
+		return err
+	}
+	// The kernel ends its containerd with it, and init takes that off the
+	// process table, a moment later: an engine that starts meanwhile would take
+	// it for its own and wait for it in vain.
+	for _, p := range own {
+		if !p.reaped(killTimeout) {
+			return fmt.Errorf("crash %s: its containerd is still there after %v", h.Name, killTimeout)
+		}
+	}
+	return nil
+}
 
 // Kill ends the engine, its containerd, every container and an sshd at one
 // moment, as a power cut would: what the engine had on disk stays, what it had

@@ -57,6 +57,9 @@ func TestAHostIsWhatWasAskedFor(t *testing.T) {
 	if config := engineConfig(plain, addr); config["features"] != nil {
 		t.Errorf("the plain host has features: %v", config)
 	}
+	if config := engineConfig(plain, addr); config["live-restore"] != nil {
+		t.Errorf("live-restore was not asked for: %v", config)
+	}
 	if reached.SSH == nil || reached.SSH.URL != "ssh://root@10.3.4.13:22" || plain.SSH != nil {
 		t.Errorf("sshd: %+v and %+v", reached.SSH, plain.SSH)
 	}

@@ -30,17 +30,40 @@ func (m mark) cgroup() string { return "/prewarm-" + string(m) }
 // covers tells whether a process with this environment and these control
 // groups, as /proc shows them, belongs to m.
 func (m mark) covers(environ, cgroup []byte) bool {
-	for entry := range bytes.SplitSeq(environ, []byte{0}) {
-		value, ok := strings.CutPrefix(string(entry), markVariable+"=")
-		if ok && (value == string(m) || strings.HasPrefix(value, string(m)+"/")) {
-			return true
-		}
-	}
+	value, ok := markOf(environ)
+	return ok && (value == m || strings.HasPrefix(string(value), string(m)+"/")) || m.contains(cgroup)
+}
+
+// contains tells whether a process with these control groups is in a container
+// of m.
+func (m mark) contains(cgroup []byte) bool {
 	return bytes.Contains(cgroup, []byte(":"+m.cgroup()+"/"))
 }
 
+// markOf finds the mark in an environment.
+func markOf(environ []byte) (mark, bool) {
+	for entry := range bytes.SplitSeq(environ, []byte{0}) {
+		if value, ok := strings.CutPrefix(string(entry), markVariable+"="); ok {
+			return mark(value), true
+		}
+	}
+	return "", false
+}
+
 // processes lists what runs under the mark.
-func (m mark) processes() ([]process, error) {
+func (m mark) processes() ([]process, error) { return processesThat(m.covers) }
+
+// started lists what carries the mark itself, without its parts and containers:
+// a daemon, and what it started.
+func (m mark) started() ([]process, error) {
+	return processesThat(func(environ, cgroup []byte) bool {
+		value, ok := markOf(environ)
+		return ok && value == m && !m.contains(cgroup)
+	})
+}
+
+// processesThat lists the processes whose environment and control groups fit.
+func processesThat(fits func(environ, cgroup []byte) bool) ([]process, error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil, fmt.Errorf("list processes: %w", err)
@@ -59,7 +82,7 @@ func (m mark) processes() ([]process, error) {
 		}
 		environ, _ := os.ReadFile(procFile(pid, "environ")) // gone, or not ours to read
 		cgroup, _ := os.ReadFile(procFile(pid, "cgroup"))   // the same
-		if m.covers(environ, cgroup) {
+		if fits(environ, cgroup) {
 			found = append(found, p)
 		}
 	}

@@ -31,6 +31,21 @@ func TestMarkCovers(t *testing.T) {
 	}
 }
 
+func TestStartedAreNeitherPartsNorContainers(t *testing.T) {
+	t.Parallel()
+	m := mark(newID()) + "/etl-1"
+	mine := sleeper(t, m.environ())
+	sleeper(t, (m + "/sshd").environ())
+	sleeper(t, (m + "0").environ())
+	got, err := m.started()
+	if err != nil || len(got) != 1 || got[0] != mine {
+		t.Errorf("found %v %v, want %v", got, err, mine)
+	}
+	if !m.contains([]byte("0::/prewarm-" + string(m) + "/0123\n")) {
+		t.Error("a container is taken for none")
+	}
+}
+
 func TestKillAllEndsWhatIsMarkedAndNothingElse(t *testing.T) {
 	t.Parallel()
 	fleet := mark(newID())

@@ -63,6 +63,13 @@ func (p process) alive() bool {
 	return err == nil && start == p.Start && state != 'Z' && state != 'X'
 }
 
+// name is what the process is called, cut off after 15 bytes; empty where it is
+// gone.
+func (p process) name() string {
+	b, _ := os.ReadFile(procFile(p.PID, "comm")) // gone
+	return strings.TrimSpace(string(b))
+}
+
 // signal sends sig to the process, and to no other: os.FindProcess takes a
 // handle that stays with the process it found, which is compared only after.
 // A process that is gone is no error.
@@ -90,6 +97,19 @@ func (p process) gone(within time.Duration) bool {
 		}
 	}
 	return true
+}
+
+// reaped waits until nothing has the process's id any more, which is later than
+// gone, and tells whether that was so in time.
+func (p process) reaped(within time.Duration) bool {
+	for deadline := time.Now().Add(within); ; time.Sleep(pollPause) {
+		if there, err := processOf(p.PID); err != nil || there != p {
+			return true
+		}
+		if time.Now().After(deadline) {
+			return false
+		}
+	}
 }
 
 // pollPause is short against anything waited for here: an engine takes about

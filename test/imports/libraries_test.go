@@ -46,8 +46,9 @@ var libraries = []library{
 	{path: "github.com/vbauerster/mpb/v8", by: []string{"cmd/prewarm"}, why: terminalRule},
 	{path: "github.com/jedib0t/go-pretty/v6", by: []string{"cmd/prewarm"}, why: terminalRule},
 	{path: "golang.org/x/term", by: []string{"cmd/prewarm"}, why: terminalRule},
-	{path: "github.com/docker/go-units", by: []string{"cmd/prewarm", "warmer"}, why: "sizes are bytes everywhere but before people"},
+	{path: "github.com/docker/go-units", by: []string{"cmd/prewarm", "config", "warmer"}, why: "sizes are bytes everywhere but before people"},
 
+	{path: "github.com/klauspost/compress/zstd", by: []string{"runner/spool"}, why: "logs that have ended are all that is compressed"},
 	{path: "github.com/cenkalti/backoff/v5", by: []string{"warmer"}, why: "there is one backoff for a copy, and the domain decides it"},
 	{path: "github.com/google/uuid"},
 	{path: "golang.org/x/sync"},

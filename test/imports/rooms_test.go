@@ -25,8 +25,8 @@ var rooms = map[string]room{
 	},
 	"internal/app": {
 		floor: 1, may: []string{
-			"config", "internal/docker", "internal/problem", "internal/schedule", "internal/selection", "internal/server",
-			"internal/store", "internal/verify", "registry", "runner", "warmer",
+			"config", "internal/docker", "internal/forward", "internal/problem", "internal/schedule", "internal/seal", "internal/selection",
+			"internal/server", "internal/store", "internal/verify", "registry", "runner", "runner/spool", "warmer",
 		},
 		why: "the composition root knows all rooms, and no room knows it but the command line",
 	},
@@ -40,6 +40,12 @@ var rooms = map[string]room{
 	"internal/docker/dockertest": {
 		floor: 2, may: []string{"internal/problem", "registry", "runner", "warmer"}, why: fakeRule,
 	},
+	"internal/forward": {
+		floor: 2, may: []string{"internal/problem", "runner", "runner/spool"}, why: adapterRule,
+	},
+	"internal/seal": {
+		floor: 2, may: []string{"internal/problem"}, why: adapterRule,
+	},
 	"internal/server": {
 		floor: 2, may: []string{"internal/api", "internal/problem", "registry", "runner", "warmer"}, why: adapterRule,
 	},
@@ -47,7 +53,15 @@ var rooms = map[string]room{
 		floor: 2, may: []string{"internal/problem", "registry", "runner", "warmer"}, why: adapterRule,
 	},
 	"runner": {
-		floor: 3, may: []string{"internal/problem", "registry"}, why: domainRule,
+		floor: 3, may: []string{"internal/failpoint", "internal/problem", "registry", "runner/spool"}, why: domainRule,
+	},
+	"runner/spool": {
+		floor: 4, may: []string{"internal/problem"},
+		why: "runner/spool keeps lines on disk, and knows nothing of runs but their names",
+	},
+	"internal/failpoint": {
+		floor: 6,
+		why:   "internal/failpoint kills the process in tests, and knows nothing of why",
 	},
 	"internal/verify": {
 		floor: 2, why: "internal/verify runs a program and says how it ended; it knows nothing of what is verified",

@@ -44,17 +44,32 @@ type Server struct {
 	Binary, ConfigFile, URL string
 
 	cmd    *exec.Cmd
+	tail   bytes.Buffer // what it logged; read it after exited only
 	exited chan struct{}
 	err    error
 }
 
 // Serve starts prewarm serve with a configuration file and waits until it is
-// ready. What it logs goes to log.
-func Serve(ctx context.Context, binary, configFile, address string, log io.Writer) (*Server, error) {
+// ready. What it logs goes to log; env is further environment, as NAME=VALUE.
+func Serve(ctx context.Context, binary, configFile, address string, log io.Writer, env ...string) (*Server, error) {
+	s, err := Start(binary, configFile, address, log, env...)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Ready(ctx); err != nil {
+		killErr := s.Kill()
+		return nil, errors.Join(fmt.Errorf("%w\n%s", err, s.tail.String()), killErr)
+	}
+	return s, nil
+}
+
+// Start is Serve without the wait: for a server that is to die before it is
+// ready.
+func Start(binary, configFile, address string, log io.Writer, env ...string) (*Server, error) {
 	s := &Server{Binary: binary, ConfigFile: configFile, URL: "http://" + address, exited: make(chan struct{})}
-	var tail bytes.Buffer
 	s.cmd = exec.Command(binary, "serve", "--config", configFile)
-	s.cmd.Stderr = io.MultiWriter(log, &tail)
+	s.cmd.Env = append(os.Environ(), env...)
+	s.cmd.Stderr = io.MultiWriter(log, &s.tail)
 	// A signal for a terminal's whole group is for whoever started us.
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := s.cmd.Start(); err != nil {
@@ -64,13 +79,11 @@ func Serve(ctx context.Context, binary, configFile, address string, log io.Write
 		s.err = s.cmd.Wait()
 		close(s.exited)
 	}()
-	if err := s.awaitReady(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("%w\n%s", err, tail.String()), s.Kill())
-	}
 	return s, nil
 }
 
-func (s *Server) awaitReady(ctx context.Context) error {
+// Ready waits until the server serves.
+func (s *Server) Ready(ctx context.Context) error {
 	for {
 		if resp, err := http.Get(s.URL + "/readyz"); err == nil {
 			_ = resp.Body.Close() // nothing was written

@@ -48,6 +48,8 @@ type Others interface {
 	Prune(ctx context.Context) error                             // docker image prune
 	// Names are all tags (repo:tag) and digests (repo@digest) of all images.
 	Names(ctx context.Context) ([]string, error)
+	MakeVolume(ctx context.Context, name string) error // docker volume create
+	Volumes(ctx context.Context) ([]string, error)     // docker volume ls -q
 }
 
 // patience bounds every test of the contract. A real engine on a busy machine
@@ -66,8 +68,11 @@ func Contract(t *testing.T, fresh func(t *testing.T) Subject) {
 		{"Names", nameTests()},
 		{"Mirrors", mirrorTests()},
 		{"Launch", launchTests()},
+		{"Look", lookTests()},
+		{"Room", roomTests()},
 		{"End", endTests()},
 		{"Logs", logTests()},
+		{"Terminal", terminalTests()},
 	}
 	for _, suite := range suites {
 		t.Run(suite.name, func(t *testing.T) {
@@ -75,7 +80,7 @@ func Contract(t *testing.T, fresh func(t *testing.T) Subject) {
 				t.Run(test.name, func(t *testing.T) {
 					ctx, cancel := context.WithTimeout(t.Context(), patience)
 					defer cancel()
-					test.run(&bench{T: t, Subject: fresh(t), ctx: ctx})
+					test.run(&bench{T: t, Subject: fresh(t), ctx: ctx, lives: map[string]string{}})
 				})
 			}
 		})
@@ -91,7 +96,8 @@ type contractTest struct {
 type bench struct {
 	*testing.T
 	Subject
-	ctx context.Context
+	ctx   context.Context
+	lives map[string]string // of the engine, in which each container was made
 }
 
 // keep makes pin warm or ends the test.
@@ -110,41 +116,73 @@ func (b *bench) container(run string, s runner.Spec) runner.Container {
 	if s.Network == "" {
 		s.Network = "none"
 	}
-	return runner.Container{Name: "prewarm-contract-" + run, Run: run, Pin: b.Good, Spec: s}
+	return runner.Container{Name: "prewarm-contract-" + run, Run: run, Pin: b.Good, Spec: s, Env: s.Env}
 }
 
 // create makes Good warm and a container of it.
 func (b *bench) create(run string, s runner.Spec) string {
 	b.Helper()
+	return b.make(b.container(run, s))
+}
+
+// make makes Good warm and this container of it.
+func (b *bench) make(c runner.Container) string {
+	b.Helper()
 	b.keep(b.Good)
-	id, err := b.Engine.Create(b.ctx, b.container(run, s))
+	made, err := b.Engine.Create(b.ctx, c)
 	if err != nil {
 		b.Fatalf("Create: %v", err)
 	}
-	if id == "" {
-		b.Fatal("Create gave no id")
+	if made.ID == "" || made.Life == "" || made.Version == "" {
+		b.Fatalf("Create = %+v, want an id, a life and a version", made)
 	}
-	return id
+	b.lives[made.ID] = made.Life
+	return made.ID
 }
 
 // start creates and starts a container with this command.
 func (b *bench) start(run string, command ...string) string {
 	b.Helper()
-	id := b.create(run, runner.Spec{Command: command})
+	return b.launch(b.container(run, runner.Spec{Command: command}))
+}
+
+// launch creates and starts a container.
+func (b *bench) launch(c runner.Container) string {
+	b.Helper()
+	id := b.make(c)
 	if err := b.Engine.Start(b.ctx, id); err != nil {
 		b.Fatalf("Start: %v", err)
 	}
 	return id
 }
 
-// wait gives how a container ended.
+// wait gives how a container ended, which somebody has to have witnessed.
 func (b *bench) wait(id string) runner.Exit {
 	b.Helper()
-	exit, err := b.Engine.Wait(b.ctx, id)
+	exit, err := b.Engine.Wait(b.ctx, id, b.lives[id])
 	if err != nil {
 		b.Fatalf("Wait: %v", err)
 	}
+	if exit.Unwitnessed || exit.LogGap != "" {
+		b.Errorf("Wait = %+v, want it witnessed and without a gap", exit)
+	}
 	return exit
+}
+
+// stop stops a container that runs.
+func (b *bench) stop(id string, grace time.Duration) {
+	b.Helper()
+	if ran, err := b.Engine.Stop(b.ctx, id, grace); err != nil || !ran {
+		b.Errorf("Stop = %v, %v; want that it ran", ran, err)
+	}
+}
+
+// remove removes a container.
+func (b *bench) remove(id string) {
+	b.Helper()
+	if err := b.Engine.Remove(b.ctx, id); err != nil {
+		b.Errorf("Remove: %v", err)
+	}
 }
 
 // log reads a container's log from since on.
@@ -164,10 +202,7 @@ func (b *bench) log(id string, since time.Time) []runner.Line {
 // output runs a program to its end and gives the lines of its standard output.
 func (b *bench) output(run string, s runner.Spec) []string {
 	b.Helper()
-	id := b.create(run, s)
-	if err := b.Engine.Start(b.ctx, id); err != nil {
-		b.Fatalf("Start: %v", err)
-	}
+	id := b.launch(b.container(run, s))
 	b.wait(id)
 	return texts(b.log(id, time.Time{}), runner.Stdout)
 }

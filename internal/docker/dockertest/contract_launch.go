@@ -1,6 +1,7 @@
 package dockertest
 
 import (
+	"runtime"
 	"slices"
 	"time"
 
@@ -18,6 +19,9 @@ func launchTests() []contractTest {
 		{"StartKnowsNoSuchCommand", startNoCommand},
 		{"EntrypointReplacesCommand", entrypoint},
 		{"SpecReachesTheProgram", specReaches},
+		{"EnvironmentIsTheContainers", containersEnv},
+		{"PlatformIsPassedOn", platformPassed},
+		{"AliasesNeedANetwork", aliasesAlone},
 	}
 }
 
@@ -29,14 +33,14 @@ func createNeedsImage(b *bench) {
 func createAgain(b *bench) {
 	id := b.create("again", runner.Spec{Command: []string{"print", "x"}})
 	again, err := b.Engine.Create(b.ctx, b.container("again", runner.Spec{Command: []string{"print", "x"}}))
-	if err != nil || again != id {
-		b.Fatalf("Create again = %q, %v; want %q: its reply may have been lost", again, err, id)
+	if err != nil || again.ID != id {
+		b.Fatalf("Create again = %+v, %v; want %q: its reply may have been lost", again, err, id)
 	}
-	if err := b.Engine.Start(b.ctx, again); err != nil {
+	if err := b.Engine.Start(b.ctx, id); err != nil {
 		b.Fatalf("Start: %v", err)
 	}
-	b.wait(again)
-	b.wantTexts("log", texts(b.log(again, time.Time{}), runner.Stdout), "x")
+	b.wait(id)
+	b.wantTexts("log", texts(b.log(id, time.Time{}), runner.Stdout), "x")
 }
 
 func createForeignName(b *bench) {
@@ -68,7 +72,7 @@ func startNoCommand(b *bench) {
 	id := b.create("nocommand", runner.Spec{Entrypoint: []string{"/no/such/program"}})
 	b.wantCode("Start", b.Engine.Start(b.ctx, id), problem.StartFailed)
 	b.wantCode("Start again", b.Engine.Start(b.ctx, id), problem.StartFailed)
-	_, err := b.Engine.Wait(b.ctx, id)
+	_, err := b.Engine.Wait(b.ctx, id, b.lives[id])
 	b.wantCode("Wait", err, problem.StartFailed)
 	if err := b.Engine.Remove(b.ctx, id); err != nil {
 		b.Errorf("Remove: %v", err)
@@ -91,4 +95,37 @@ func specReaches(b *bench) {
 	}
 	got = b.output("whoami", runner.Spec{Command: []string{"whoami"}, User: "1000:1001", Workdir: "/tmp"})
 	b.wantTexts("whoami", got, "1000", "1001", "/tmp")
+}
+
+// containersEnv: the spec's variables stand without the host's and the secret
+// ones, and are not what a container gets.
+func containersEnv(b *bench) {
+	c := b.container("secret", runner.Spec{Command: []string{"env"}, Env: []string{"OPEN=spec"}})
+	c.Env = []string{"OPEN=container", "TOKEN=a=b c", "TWICE=1", "TWICE=2"}
+	id := b.launch(c)
+	b.wait(id)
+	got := texts(b.log(id, time.Time{}), runner.Stdout)
+	for _, want := range []string{"OPEN=container", "TOKEN=a=b c", "TWICE=2"} {
+		if !slices.Contains(got, want) {
+			b.Errorf("environment %q lacks %q", got, want)
+		}
+	}
+	values, err := b.Engine.Secrets(b.ctx, id, []string{"TWICE", "NOSUCH", "TOKEN"})
+	if err != nil || !slices.Equal(values, []string{"2", "", "a=b c"}) {
+		b.Errorf("Secrets = %q, %v", values, err)
+	}
+	_, err = b.Engine.Secrets(b.ctx, "nosuchcontainer", []string{"TOKEN"})
+	b.wantCode("Secrets of a container that is gone", err, problem.ContainerLost)
+}
+
+func platformPassed(b *bench) {
+	b.wantTexts("log", b.output("platform", runner.Spec{Command: []string{"print", "x"}, Platform: "linux/" + runtime.GOARCH}), "x")
+}
+
+func aliasesAlone(b *bench) {
+	b.keep(b.Good)
+	c := b.container("aliases", runner.Spec{Aliases: []string{"db"}})
+	c.Spec.Network = ""
+	_, err := b.Engine.Create(b.ctx, c)
+	b.wantCode("Create with aliases in no network", err, problem.InvalidRequest)
 }

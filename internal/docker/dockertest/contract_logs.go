@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prewarm/prewarm/internal/problem"
 	"github.com/prewarm/prewarm/runner"
 )
 
@@ -21,6 +22,10 @@ func logTests() []contractTest {
 		{"VeryLongLineComesInPieces", veryLongLine},
 		{"EmitEnds", emitEnds},
 		{"NothingPrinted", nothingPrinted},
+		{"BytesComeAsTheyAre", bytesCome},
+		{"LogOfAGoneContainer", goneLog},
+		{"CountIsComplete", countComplete},
+		{"LastLines", theLastLines},
 	}
 }
 
@@ -47,6 +52,27 @@ func numbered(prefix string, n int) []string {
 	return all
 }
 
+func theLastLines(b *bench) {
+	id := b.start("last", "both", "300")
+	b.wait(id)
+	var got []runner.Line
+	err := b.Engine.LastLines(b.ctx, id, 100, func(l runner.Line) error {
+		got = append(got, l)
+		return nil
+	})
+	if err != nil || len(got) != 100 {
+		b.Fatalf("LastLines: %d lines, %v", len(got), err)
+	}
+	for stream, prefix := range map[runner.Stream]string{runner.Stdout: "out", runner.Stderr: "err"} {
+		lines := texts(got, stream)
+		b.wantTexts("the end of "+prefix, lines, numbered(prefix, 300)[300-len(lines):]...)
+	}
+	left := errors.New("left")
+	if err := b.Engine.LastLines(b.ctx, id, 100, func(runner.Line) error { return left }); !errors.Is(err, left) {
+		b.Errorf("LastLines ends with %v, want emit's error", err)
+	}
+}
+
 func followEnds(b *bench) {
 	id := b.start("follow", "lines", "20", "5ms")
 	var got []runner.Line
@@ -69,9 +95,7 @@ func followEnds(b *bench) {
 func followLive(b *bench) {
 	id := b.start("live", "sleep", "1m")
 	b.followUntil(id, "sleeping") // else it blocks for a minute, and the test with it
-	if err := b.Engine.Stop(b.ctx, id, 0); err != nil {
-		b.Errorf("Stop: %v", err)
-	}
+	b.stop(id, 0)
 }
 
 func streamsOrder(b *bench) {
@@ -153,4 +177,43 @@ func nothingPrinted(b *bench) {
 	if lines := b.log(id, time.Time{}); len(lines) != 0 {
 		b.Errorf("got %+v, want nothing", lines)
 	}
+}
+
+// bytesCome: carriage returns and bytes that are no text are the runner's to
+// interpret.
+func bytesCome(b *bench) {
+	id := b.start("bytes", "bytes", `10%\r20%\r\n\xff\xfe\ttab\x00nul\n`)
+	b.wait(id)
+	b.wantTexts("log", texts(b.log(id, time.Time{}), runner.Stdout), "10%\r20%\r", wellFormed("\xff\xfe")+"\ttab\x00nul")
+}
+
+// wellFormed is what an engine's JSON makes of bytes that are no text.
+func wellFormed(s string) string { return strings.Repeat("\ufffd", len(s)) }
+
+func goneLog(b *bench) {
+	id := b.start("gone", "print", "x")
+	b.wait(id)
+	b.remove(id)
+	for _, follow := range []bool{false, true} {
+		err := b.Engine.Logs(b.ctx, id, time.Time{}, follow, func(runner.Line) error { return nil })
+		b.wantCode("Logs of a container that is gone", err, problem.ContainerLost)
+	}
+}
+
+// countComplete: a fast writer's lines are all there, each once.
+func countComplete(b *bench) {
+	const n, width = 50_000, 60
+	id := b.start("count", "count", fmt.Sprint(n), fmt.Sprint(width))
+	next := 1
+	err := b.Engine.Logs(b.ctx, id, time.Time{}, true, func(l runner.Line) error {
+		if want := fmt.Sprintf("%-*d", width, next); l.Text != want {
+			return fmt.Errorf("line %d is %q", next, l.Text)
+		}
+		next++
+		return nil
+	})
+	if err != nil || next != n+1 {
+		b.Errorf("followed %d lines, %v; want %d", next-1, err, n)
+	}
+	b.wait(id)
 }

@@ -40,12 +40,18 @@ type Fake struct {
 	silent   bool
 	disk     warmer.Disk
 	offset   time.Duration
+	life     int // how often it was started anew
+	away     bool
+	faults   map[Call][]bool // whether each comes after its call
+
+	liveRestore bool
 
 	marker     string
 	upstream   upstream
 	images     map[registry.Pin]*held
 	tags       map[registry.Ref]registry.Pin // all but the keep-tags
 	containers map[string]*box
+	volumes    map[string]*store
 	programs   map[string]Program
 	counts     counts
 	serial     int // of ids and markers
@@ -57,6 +63,7 @@ type counts struct {
 	pulling, most int
 	created       map[string]int
 	started       map[string]int
+	stopped       map[string]int
 }
 
 // NewFake makes an engine that is up and holds nothing.
@@ -77,8 +84,10 @@ func NewFake(o Options) *Fake {
 		images:     map[registry.Pin]*held{},
 		tags:       map[registry.Ref]registry.Pin{},
 		containers: map[string]*box{},
+		volumes:    map[string]*store{},
+		faults:     map[Call][]bool{},
 		programs:   builtin(),
-		counts:     counts{pulls: map[registry.Pin]int{}, created: map[string]int{}, started: map[string]int{}},
+		counts:     counts{pulls: map[registry.Pin]int{}, created: map[string]int{}, started: map[string]int{}, stopped: map[string]int{}},
 	}
 }
 
@@ -94,61 +103,13 @@ func (f *Fake) Probe(ctx context.Context) (warmer.Engine, error) {
 	}
 	return warmer.Engine{
 		Marker: f.marker, MarkerHost: f.name,
-		Version: "20.10.24", APIVersion: "1.41", ImageStore: "classic",
+		Version: engineVersion, APIVersion: "1.41", ImageStore: "classic",
 		Platform: f.platform, CPUs: 2, Memory: 4 << 30, Disk: f.disk, ClockOffset: f.offset,
 	}, nil
 }
 
 // SetDisk sets what Probe tells of the host's disk. Pulls do not fill it.
 func (f *Fake) SetDisk(d warmer.Disk) { f.change(func() { f.disk = d }) }
-
-// SetClockOffset sets by how much the engine's clock is ahead.
-func (f *Fake) SetClockOffset(d time.Duration) { f.change(func() { f.offset = d }) }
-
-// SetDown cuts the engine off, or brings it back. While it is down every call
-// fails with problem.HostUnreachable, pulls and logs under way too; waits go on
-// when it is back. Containers run on, as behind a cut network.
-func (f *Fake) SetDown(down bool) {
-	f.change(func() {
-		f.down = down
-		f.cuts++
-	})
-}
-
-// SetStopping makes the engine one that is being stopped, and lies: waits
-// answer 0, logs end as if all were well, and only Confirm fails.
-func (f *Fake) SetStopping(stopping bool) {
-	f.change(func() { f.stopping = stopping })
-}
-
-// Restart ends every container that runs and every stream, as an engine does
-// that is killed and comes back.
-func (f *Fake) Restart() {
-	f.change(func() {
-		f.cuts++
-		for _, b := range f.containers {
-			if b.running() {
-				b.end(exitKilled)
-				b.exit.Unwitnessed = true
-			}
-		}
-	})
-}
-
-// Wipe replaces the engine by an empty one: images, containers and the marker
-// are gone. What was pushed stays.
-func (f *Fake) Wipe() {
-	f.change(func() {
-		for _, b := range f.containers {
-			b.kill()
-		}
-		f.wiped++
-		f.cuts++
-		f.marker = ""
-		f.images, f.containers = map[registry.Pin]*held{}, map[string]*box{}
-		f.tags = map[registry.Ref]registry.Pin{}
-	})
-}
 
 // Pulls is how many pulls of pin were begun.
 func (f *Fake) Pulls(pin registry.Pin) int {
@@ -176,6 +137,13 @@ func (f *Fake) Started(run string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.counts.started[run]
+}
+
+// Stopped is how often a container of a run was stopped while it ran.
+func (f *Fake) Stopped(run string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.counts.stopped[run]
 }
 
 // change does something under the lock and wakes whoever waits for a change.
@@ -216,7 +184,7 @@ func (f *Fake) reach(ctx context.Context, what string) error {
 	switch {
 	case ctx.Err() != nil:
 		return f.gaveUp(ctx, what)
-	case f.down:
+	case f.down || f.away:
 		return f.unreachable(what)
 	}
 	return nil

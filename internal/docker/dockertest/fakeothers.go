@@ -2,6 +2,7 @@ package dockertest
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/prewarm/prewarm/internal/problem"
@@ -84,6 +85,18 @@ func (o others) Names(context.Context) ([]string, error) {
 	}
 	slices.Sort(all)
 	return all, nil
+}
+
+// MakeVolume makes a volume that is nobody's.
+func (o others) MakeVolume(_ context.Context, name string) error {
+	o.f.change(func() { o.f.volume(name) })
+	return nil
+}
+
+// Volumes are the names of all volumes. Those without a name are kept in their
+// containers.
+func (o others) Volumes(context.Context) ([]string, error) {
+	return slices.Sorted(maps.Keys(o.f.Volumes())), nil
 }
 
 // meant gives the pin that a tag means, be it a keep-tag. The caller holds the

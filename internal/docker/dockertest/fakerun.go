@@ -3,6 +3,9 @@ package dockertest
 import (
 	"context"
 	"fmt"
+	"path"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/prewarm/prewarm/internal/problem"
@@ -13,15 +16,24 @@ import (
 type box struct {
 	id      string
 	of      runner.Container
+	created time.Time
 	process *Process // nil until it is started
 	cancel  context.CancelFunc
 	failed  string // why it could not be started
 	ended   bool
-	exit    runner.Exit
-	log     []runner.Line
+	// seen is the engine's life that saw it end; "" where none did.
+	seen string
+	exit runner.Exit
+	log  []runner.Line
+	cut  int           // how many lines of the log are gone
+	away []runner.Line // printed while the engine was away
+	tick time.Duration // the clock's offset at the last line
+	own  map[string][]byte
 }
 
 func (b *box) running() bool { return b.process != nil && !b.ended }
+
+func (b *box) fresh() bool { return b.process == nil && b.failed == "" }
 
 func (b *box) kill() {
 	if b.cancel != nil {
@@ -30,40 +42,72 @@ func (b *box) kill() {
 }
 
 // Create makes a container of a pin that is on the host.
-func (f *Fake) Create(ctx context.Context, c runner.Container) (string, error) {
+func (f *Fake) Create(ctx context.Context, c runner.Container) (runner.Created, error) {
+	return called(f, CallCreate, func() (runner.Created, error) { return f.create(ctx, c) })
+}
+
+func (f *Fake) create(ctx context.Context, c runner.Container) (runner.Created, error) {
 	what := "create container " + c.Name
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := f.reach(ctx, what); err != nil {
-		return "", err
+		return runner.Created{}, err
+	}
+	if overMemory(c.Spec) {
+		return runner.Created{}, f.refuse(problem.InvalidRequest, what, "the result file lies in memory")
+	}
+	if len(c.Spec.Aliases) > 0 && c.Spec.Network == "" {
+		return runner.Created{}, f.refuse(problem.InvalidRequest, what, "aliases are names in a network")
 	}
 	img := f.images[c.Pin]
 	if img == nil || !f.platform.Runs(img.platform) {
-		return "", f.refuse(problem.ImageLost, what, "the image went away")
+		return runner.Created{}, f.refuse(problem.ImageLost, what, "the image went away")
 	}
-	if b := f.named(c.Name); b != nil {
+	if b := f.container(c.Name); b != nil {
 		return f.adopt(what, b, c)
 	}
-	b := &box{id: f.id("container"), of: c}
+	b := &box{id: f.id("container"), of: c, created: f.now(), own: map[string][]byte{}}
 	f.containers[b.id] = b
+	for _, name := range volumesOf(c) {
+		f.volume(name)
+	}
 	f.counts.created[c.Run]++
 	f.wake()
-	return b.id, nil
+	return f.made(b), nil
 }
 
-func (f *Fake) adopt(what string, b *box, c runner.Container) (string, error) {
+func (f *Fake) made(b *box) runner.Created {
+	return runner.Created{ID: b.id, Life: f.lifeName(), Version: engineVersion}
+}
+
+// overMemory tells whether a result would be gone with the program.
+func overMemory(s runner.Spec) bool {
+	mounts := slices.Clone(s.Mounts)
+	if s.Scratch != nil {
+		mounts = append(mounts, runner.Mount{Kind: s.Scratch.Kind, Target: s.Scratch.Target})
+	}
+	return s.Result != "" && slices.ContainsFunc(mounts, func(m runner.Mount) bool { return m.Kind == runner.Tmpfs && below(s.Result, m.Target) })
+}
+
+func below(file, folder string) bool { return strings.HasPrefix(file, path.Clean(folder)+"/") }
+
+func (f *Fake) adopt(what string, b *box, c runner.Container) (runner.Created, error) {
 	switch {
 	case b.of.Run != c.Run || b.of.Pin != c.Pin:
-		return "", f.refuse(problem.EngineAPI, what, "the name is taken by a container that is not this run's")
-	case b.process != nil || b.failed != "":
-		return "", f.refuse(problem.EngineAPI, what, "the name is taken by this run's own container, which was started before")
+		return runner.Created{}, f.refuse(problem.EngineAPI, what, "the name is taken by a container that is not this run's")
+	case !b.fresh():
+		return runner.Created{}, f.refuse(problem.EngineAPI, what, "the name is taken by this run's own container, which was started before")
 	}
-	return b.id, nil
+	return f.made(b), nil
 }
 
-func (f *Fake) named(name string) *box {
+// container gives the container of an id or a name. The caller holds the lock.
+func (f *Fake) container(id string) *box {
+	if b := f.containers[id]; b != nil {
+		return b
+	}
 	for _, b := range f.containers {
-		if b.of.Name == name {
+		if b.of.Name == id {
 			return b
 		}
 	}
@@ -72,6 +116,10 @@ func (f *Fake) named(name string) *box {
 
 // Start starts the program of a container that was never started.
 func (f *Fake) Start(ctx context.Context, id string) error {
+	return f.calls(CallStart, func() error { return f.start(ctx, id) })
+}
+
+func (f *Fake) start(ctx context.Context, id string) error {
 	what := "start container " + id
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -79,7 +127,7 @@ func (f *Fake) Start(ctx context.Context, id string) error {
 	switch {
 	case err != nil:
 		return err
-	case b.process != nil || b.failed != "":
+	case !b.fresh():
 		return f.refuse(problem.StartFailed, what, "it was started before")
 	}
 	f.counts.started[b.of.Run]++
@@ -97,7 +145,7 @@ func (f *Fake) Start(ctx context.Context, id string) error {
 func (f *Fake) launch(b *box, program Program, args []string) {
 	alive, cancel := context.WithCancel(context.Background()) // a container outlives the call that starts it
 	b.cancel = cancel
-	b.exit.Started = time.Now()
+	b.exit.Started = f.now()
 	b.process = newProcess(f, b, args)
 	go func() {
 		code := program(alive, b.process)
@@ -107,133 +155,38 @@ func (f *Fake) launch(b *box, program Program, args []string) {
 
 // end records how a container ended, once: a killed program may still return.
 func (f *Fake) end(b *box, code int) {
-	f.change(func() { b.end(code) })
+	f.change(func() { f.over(b, code) })
 }
 
-func (b *box) end(code int) {
+// over ends a container. The caller holds the lock.
+func (f *Fake) over(b *box, code int) {
 	if b.ended {
 		return
 	}
 	b.process.out.close()
 	b.process.err.close()
-	b.exit.Code, b.exit.Finished = code, time.Now()
+	b.exit.Code, b.exit.Finished = code, f.now()
+	if b.exit.Finished.Before(b.exit.Started) {
+		b.exit.Finished = b.exit.Started
+	}
 	b.exit.OOMKilled = b.process.oom
 	b.ended = true
+	if !f.away {
+		b.seen = f.lifeName()
+	}
 	b.kill()
 }
 
-// find gives a container. The caller holds the lock.
+// find gives a container by its id or name. The caller holds the lock.
 func (f *Fake) find(ctx context.Context, what, id string) (*box, error) {
 	if err := f.reach(ctx, what); err != nil {
 		return nil, err
 	}
-	b := f.containers[id]
+	b := f.container(id)
 	if b == nil {
 		return nil, f.refuse(problem.ContainerLost, what, "no such container")
 	}
 	return b, nil
-}
-
-// Wait gives the exit of a container once it has ended.
-func (f *Fake) Wait(ctx context.Context, id string) (exit runner.Exit, err error) {
-	what := "wait for container " + id
-	err = f.until(ctx, what, func() (bool, error) {
-		if f.down {
-			return false, nil
-		}
-		b, err := f.find(ctx, what, id)
-		switch {
-		case err != nil:
-			return false, err
-		case b.failed != "":
-			return false, f.refuse(problem.StartFailed, what, b.failed)
-		case b.process == nil:
-			return false, f.refuse(problem.StartFailed, what, "it was never started")
-		case f.stopping && !b.ended:
-			exit = runner.Exit{Started: b.exit.Started, Finished: time.Now()}
-			return true, nil
-		}
-		exit = b.exit
-		return b.ended, nil
-	})
-	if err != nil {
-		return runner.Exit{}, err
-	}
-	return exit, nil
-}
-
-// Confirm fails when the engine is down or being stopped.
-func (f *Fake) Confirm(ctx context.Context) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if err := f.reach(ctx, "greet"); err != nil {
-		return err
-	}
-	if f.stopping {
-		return f.unreachable("greet")
-	}
-	return nil
-}
-
-// Stop closes the process's Stopped channel and, after grace, kills.
-func (f *Fake) Stop(ctx context.Context, id string, grace time.Duration) error {
-	what := "stop container " + id
-	f.mu.Lock()
-	b, err := f.find(ctx, what, id)
-	if err == nil && b.running() {
-		b.process.terminate()
-	}
-	f.mu.Unlock()
-	switch {
-	case b == nil && problem.CodeOf(err) == problem.ContainerLost:
-		return nil
-	case err != nil:
-		return err
-	}
-	patient, cancel := context.WithTimeout(ctx, grace)
-	defer cancel()
-	ended := f.until(patient, what, func() (bool, error) { return !b.running(), nil })
-	switch {
-	case ended == nil:
-		return nil
-	case ctx.Err() != nil:
-		return f.gaveUp(ctx, what)
-	}
-	f.end(b, exitKilled)
-	return nil
-}
-
-// Remove removes a container that does not run.
-func (f *Fake) Remove(ctx context.Context, id string) error {
-	what := "remove container " + id
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	b, err := f.find(ctx, what, id)
-	switch {
-	case b == nil && problem.CodeOf(err) == problem.ContainerLost:
-		return nil
-	case err != nil:
-		return err
-	case b.running():
-		return f.refuse(problem.EngineAPI, what, "it runs")
-	}
-	delete(f.containers, id)
-	f.wake()
-	return nil
-}
-
-// Owned lists all containers: the fake has none of anybody else.
-func (f *Fake) Owned(ctx context.Context) ([]runner.Owned, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if err := f.reach(ctx, "list our containers"); err != nil {
-		return nil, err
-	}
-	var owned []runner.Owned
-	for _, b := range f.containers {
-		owned = append(owned, runner.Owned{ID: b.id, Run: b.of.Run, Running: b.running()})
-	}
-	return owned, nil
 }
 
 // program finds what a spec executes. The image's entrypoint is /program, and

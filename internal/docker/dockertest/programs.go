@@ -36,6 +36,8 @@ type Process struct {
 	// Stopped is closed when the container gets its stop signal.
 	Stopped <-chan struct{}
 
+	fake     *Fake
+	box      *box
 	out, err *output
 	stop     chan struct{}
 	oom      bool
@@ -46,25 +48,50 @@ const version = "fake"
 
 func newProcess(f *Fake, b *box, args []string) *Process {
 	p := &Process{
-		Args: args, Spec: b.of.Spec,
-		Env:  environ(b.of.Spec.Env),
+		Args: args, Spec: b.of.Spec, Env: environ(b.of),
+		fake: f, box: b,
 		out:  &output{fake: f, box: b, stream: runner.Stdout},
 		err:  &output{fake: f, box: b, stream: runner.Stderr},
 		stop: make(chan struct{}),
+	}
+	if p.Spec.TTY {
+		p.err = p.out
 	}
 	p.Stdout, p.Stderr, p.Stopped = p.out, p.err, p.stop
 	return p
 }
 
-// environ is the image's environment with the run's on top.
-func environ(given []string) []string {
+// environ is the image's environment with the container's on top.
+func environ(c runner.Container) []string {
 	env := []string{"PATH=/usr/local/bin:/usr/bin:/bin", "PROGRAM_VERSION=" + version}
-	for _, e := range given {
+	if c.Spec.Scratch != nil {
+		env = append(env, "TMPDIR="+c.Spec.Scratch.Target)
+	}
+	for _, e := range c.Env {
 		name, _, _ := strings.Cut(e, "=")
 		env = slices.DeleteFunc(env, func(old string) bool { return strings.HasPrefix(old, name+"=") })
 		env = append(env, e)
 	}
 	return env
+}
+
+// WriteFile leaves a file in the container, or in the volume that is mounted
+// there.
+func (p *Process) WriteFile(path string, data []byte) {
+	p.fake.change(func() {
+		files, name := p.fake.place(p.box, path)
+		files[name] = slices.Clone(data)
+	})
+}
+
+// ReadFile gives a file that a program wrote.
+func (p *Process) ReadFile(path string) (data []byte, there bool) {
+	p.fake.change(func() {
+		var files map[string][]byte
+		files, path = p.fake.place(p.box, path)
+		data, there = files[path]
+	})
+	return slices.Clone(data), there
 }
 
 // terminate gives the stop signal, once. The caller holds the fake's lock.
@@ -107,6 +134,20 @@ func builtin() map[string]Program {
 			p.out.fake.change(func() { p.oom = true })
 			return exitKilled
 		},
+		"bytes": func(_ context.Context, p *Process) int {
+			text, err := strconv.Unquote(`"` + p.arg(0) + `"`)
+			if err != nil {
+				return exitUsage
+			}
+			fmt.Fprint(p.Stdout, text)
+			return 0
+		},
+		"write": func(_ context.Context, p *Process) int {
+			p.WriteFile(p.arg(0), []byte(p.arg(1)))
+			return 0
+		},
+		"cat":    cat,
+		"count":  count,
 		"lines":  lines,
 		"both":   both,
 		"long":   long,
@@ -126,6 +167,28 @@ func lines(ctx context.Context, p *Process) int {
 			return exitKilled
 		}
 		fmt.Fprintln(p.Stdout, "line", i+1)
+	}
+	return 0
+}
+
+// cat prints a file as it is.
+func cat(_ context.Context, p *Process) int {
+	data, there := p.ReadFile(p.arg(0))
+	if !there {
+		fmt.Fprintf(p.Stderr, "program: cat: no file %s\n", p.arg(0))
+		return exitUsage
+	}
+	fmt.Fprintf(p.Stdout, "%s", data)
+	return 0
+}
+
+// count prints numbers as fast as it can, at least so many bytes each.
+func count(ctx context.Context, p *Process) int {
+	for i := range p.number(0) {
+		if ctx.Err() != nil {
+			return exitKilled
+		}
+		fmt.Fprintf(p.Stdout, "%-*d\n", p.number(1), i+1)
 	}
 	return 0
 }
@@ -195,6 +258,14 @@ func rest(ctx context.Context, d time.Duration) bool {
 	case <-ctx.Done():
 		return false
 	}
+}
+
+// arg is an argument, empty where there is none.
+func (p *Process) arg(i int) string {
+	if i >= len(p.Args) {
+		return ""
+	}
+	return p.Args[i]
 }
 
 // number is an argument that the test wrote: zero where it is no number.

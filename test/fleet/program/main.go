@@ -5,13 +5,18 @@
 //	program                      "program" and its version
 //	program print LINE...        each argument as a line
 //	program lines N [PAUSE]      "line 1" … "line N", PAUSE between them
+//	program count N [WIDTH]      the numbers 1 … N as fast as it can, padded with blanks to WIDTH
 //	program both N               "out i" and "err i" by turns
 //	program noeol TEXT           TEXT without a line feed
 //	program long BYTES           one line of that many bytes
+//	program bytes TEXT           TEXT as it is, with the escapes of a Go string: \r \xff \x00
+//	program write PATH TEXT      leaves a file
+//	program cat PATH             prints a file as it is
 //	program exit CODE            ends with that code
 //	program sleep DURATION       sleeps; at SIGTERM prints "terminated", ends with 7
 //	program env                  the environment, sorted
 //	program whoami               uid, gid, working directory
+//	program facts                what its container gives it, a name and a value per line: see facts
 //	program version              PROGRAM_VERSION
 //	program oom                  takes memory until it is killed
 //
@@ -20,6 +25,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -75,7 +81,12 @@ func (p program) run(args []string) int {
 	}
 	verbs := map[string]func(a []string) (code int, err error){
 		"lines":   p.lines,
+		"count":   p.count,
 		"both":    p.both,
+		"bytes":   p.bytes,
+		"write":   write,
+		"cat":     p.cat,
+		"facts":   p.facts,
 		"noeol":   p.noeol,
 		"long":    p.long,
 		"exit":    number,
@@ -127,6 +138,32 @@ func (p program) lines(args []string) (int, error) {
 	return 0, nil
 }
 
+// count buffers what it prints: nothing writes lines faster.
+func (p program) count(args []string) (int, error) {
+	n, err := number(args)
+	if err != nil {
+		return 0, err
+	}
+	width := 0
+	if len(args) > 1 {
+		if width, err = number(args[1:]); err != nil {
+			return 0, err
+		}
+	}
+	out := bufio.NewWriterSize(p.out, 64<<10)
+	line := make([]byte, 0, width+1)
+	for i := range n {
+		line = strconv.AppendInt(line[:0], int64(i)+1, 10)
+		for len(line) < width {
+			line = append(line, ' ')
+		}
+		if _, err := out.Write(append(line, '\n')); err != nil {
+			return 0, err
+		}
+	}
+	return 0, out.Flush()
+}
+
 func (p program) both(args []string) (int, error) {
 	n, err := number(args)
 	if err != nil {
@@ -150,6 +187,37 @@ func (p program) long(args []string) (int, error) {
 		return 0, err
 	}
 	_, err = p.out.Write(append(bytes.Repeat([]byte{'x'}, n), '\n'))
+	return 0, err
+}
+
+func (p program) bytes(args []string) (int, error) {
+	if len(args) == 0 {
+		return 0, errors.New("a text is missing")
+	}
+	text, err := strconv.Unquote(`"` + args[0] + `"`)
+	if err != nil {
+		return 0, err
+	}
+	_, err = io.WriteString(p.out, text)
+	return 0, err
+}
+
+func write(args []string) (int, error) {
+	if len(args) < 2 {
+		return 0, errors.New("a path and a text are needed")
+	}
+	return 0, os.WriteFile(args[0], []byte(args[1]), 0o644)
+}
+
+func (p program) cat(args []string) (int, error) {
+	if len(args) == 0 {
+		return 0, errors.New("a path is missing")
+	}
+	data, err := os.ReadFile(args[0])
+	if err != nil {
+		return 0, err
+	}
+	_, err = p.out.Write(data)
 	return 0, err
 }
 

@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -28,6 +30,9 @@ func TestVerbs(t *testing.T) {
 		{"print", 0, "", ""},
 		{"print a b", 0, "a\nb\n", ""},
 		{"lines 3", 0, "line 1\nline 2\nline 3\n", ""},
+		{"count 3", 0, "1\n2\n3\n", ""},
+		{"count 2 4", 0, "1   \n2   \n", ""},
+		{"bytes a\\r\\xff", 0, "a\r\xff", ""},
 		{"both 2", 0, "out 1\nout 2\n", "err 1\nerr 2\n"},
 		{"noeol a", 0, "a", ""},
 		{"long 5", 0, "xxxxx\n", ""},
@@ -53,11 +58,42 @@ func TestVerbs(t *testing.T) {
 
 func TestBadNumbers(t *testing.T) {
 	t.Parallel()
-	for _, args := range []string{"lines", "lines x", "lines 2 x", "both x", "long x", "long -1", "lines -1", "both -1", "sleep", "sleep x"} {
+	for _, args := range []string{"lines", "lines x", "lines 2 x", "both x", "long x", "long -1", "lines -1", "both -1", "sleep", "sleep x", "count", "count x", "count 2 x", "bytes", `bytes \z`, "write", "write x", "cat", "cat /no/such/file", "write /no/such/file x"} {
 		var out, errs bytes.Buffer
 		p := program{out: &out, err: &errs}
 		if code := p.run(strings.Fields(args)); code != exitUsage || errs.Len() == 0 {
 			t.Errorf("%q: code %d, %q", args, code, &errs)
+		}
+	}
+}
+
+func TestFiles(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "f")
+	var out bytes.Buffer
+	p := program{out: &out, err: io.Discard}
+	if code := p.run([]string{"write", path, "a\nb"}); code != 0 {
+		t.Fatalf("write: code %d", code)
+	}
+	if code := p.run([]string{"cat", path}); code != 0 || out.String() != "a\nb" {
+		t.Errorf("cat: code %d, %q", code, &out)
+	}
+}
+
+// TestFacts: they are those of this very process.
+func TestFacts(t *testing.T) {
+	t.Parallel()
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	if code := (program{out: &out, err: &errs}).run([]string{"facts"}); code != 0 {
+		t.Fatalf("facts: code %d, %s", code, &errs)
+	}
+	for _, want := range []string{fmt.Sprintf("uid %d\n", os.Getuid()), "hostname " + host + "\n", "pid ", "nofile ", "caps ", "mount / "} {
+		if !strings.Contains("\n"+out.String(), "\n"+want) {
+			t.Errorf("facts lack %q:\n%s", want, &out)
 		}
 	}
 }

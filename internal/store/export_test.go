@@ -1,0 +1,105 @@
+package store
+
+import (
+	"database/sql"
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"testing"
+
+	"github.com/pressly/goose/v3"
+
+	"github.com/prewarm/prewarm/runner"
+)
+
+// ReadFromOutside reads the database in dir as another program does, until
+// stop.
+func ReadFromOutside(t *testing.T, dir string) (stop func()) {
+	t.Helper()
+	db := outside(t, dir)
+	tx, err := db.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var n int
+	if err := tx.QueryRow(`SELECT count(*) FROM runs`).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := tx.Rollback(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// OldState makes a state in dir as an earlier release left it: its schema, and
+// what text puts into it.
+func OldState(t *testing.T, dir string, version int64, text string) {
+	t.Helper()
+	db := outside(t, dir)
+	sub, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, sub)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.UpTo(t.Context(), version); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec(text); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// DownTo takes the schema in dir back to a version.
+func DownTo(t *testing.T, dir string, version int64) {
+	t.Helper()
+	sub, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := outside(t, dir)
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, sub)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.DownTo(t.Context(), version); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func outside(t *testing.T, dir string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "prewarm.db")+"?_pragma=busy_timeout(5000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+// Fast inserts very many runs into the state in dir in one transaction.
+func Fast(dir string, fill func(insert func(r runner.Run) error) error) error {
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "prewarm.db")+"?_pragma=busy_timeout(5000)")
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	tx, err := db.Begin()
+	if err != nil {
+		return err
+	}
+	err = fill(func(r runner.Run) error {
+		_, err := tx.Exec(insertRun, runValues(r)...)
+		return err
+	})
+	return errors.Join(err, tx.Commit())
+}

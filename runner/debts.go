@@ -1,0 +1,170 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/prewarm/prewarm/internal/problem"
+)
+
+// debt is a stop that is owed to the container of a run that has ended here, as
+// far as anybody could know.
+type debt struct {
+	run  Run
+	paid chan struct{} // closed once nothing is owed any more
+}
+
+// owe begins to pay. The caller holds mu.
+func (r *Runner) owe(run Run) {
+	d := &debt{run: run, paid: make(chan struct{})}
+	r.owed[run.ID] = d
+	r.started.Go(func() { r.pay(r.life, d) })
+}
+
+// retryPay and maxRetryPay bound the wait between two tries to reach a host to
+// which a stop is owed.
+const (
+	retryPay    = 5 * time.Second
+	maxRetryPay = time.Minute
+)
+
+// pay stops the container and removes it as soon as its host answers.
+func (r *Runner) pay(ctx context.Context, d *debt) {
+	for wait := retryPay; ctx.Err() == nil && !isClosed(d.paid); wait = min(2*wait, maxRetryPay) {
+		found, err := r.payOnce(ctx, d.run)
+		if err == nil && r.settle(ctx, d, found) {
+			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-d.paid:
+		case <-time.After(wait):
+		}
+	}
+}
+
+// found is what became of a container to which a stop was owed.
+type found struct {
+	detail string
+	exit   *Exit // it had ended by itself
+}
+
+func (r *Runner) payOnce(ctx context.Context, run Run) (found, error) {
+	engine, err := r.engineOf(run.Host)
+	if err != nil {
+		return found{}, err
+	}
+	seen, err := engine.Look(ctx, run.ContainerID)
+	if problem.CodeOf(err) == problem.ContainerLost {
+		return found{detail: "its container was not there any more when host " + run.Host + " answered again"}, nil
+	}
+	if err != nil {
+		return found{}, err
+	}
+	if seen.Running {
+		ran, err := engine.Stop(ctx, seen.ID, r.grace(run))
+		if err != nil {
+			return found{}, err
+		}
+		if ran {
+			return found{detail: "its container was still running when host " + run.Host + " answered again, and was stopped"}, engine.Remove(ctx, seen.ID)
+		}
+	}
+	f := found{detail: "its container had not been started"}
+	if !seen.Fresh {
+		exit, err := engine.Wait(ctx, seen.ID, run.EngineLife)
+		if err == nil {
+			err = engine.Confirm(ctx)
+		}
+		if err != nil {
+			return found{}, err
+		}
+		f = found{detail: fmt.Sprintf("its container had ended when host %s answered again", run.Host)}
+		if !exit.Unwitnessed {
+			f.exit = &exit
+		}
+	}
+	return f, engine.Remove(ctx, seen.ID)
+}
+
+// settle writes down that nothing is owed any more. A lost run stays lost; how
+// its container ended is told beside that, and decides whether its work is done.
+func (r *Runner) settle(ctx context.Context, d *debt, f found) bool {
+	run := d.run
+	run.Owed = false
+	if f.detail != "" {
+		run.Detail += "; " + f.detail
+	}
+	if f.exit != nil {
+		run.Exited, run.ExitCode, run.OOMKilled = true, f.exit.Code, f.exit.OOMKilled
+		run.Detail += fmt.Sprintf(" with exit code %d", f.exit.Code)
+	}
+	if err := r.opts.Store.UpdateRun(ctx, run); err != nil {
+		r.log.Error("it is not written down that no stop is owed any more; trying again", "run", run.ID, "error", err)
+		return false
+	}
+	r.log.Info("a stop that was owed is done", "run", run.ID, "host", run.Host, "found", f.detail)
+	r.mu.Lock()
+	delete(r.owed, run.ID)
+	r.mu.Unlock()
+	close(d.paid)
+	r.wake()
+	return true
+}
+
+func (r *Runner) grace(run Run) time.Duration {
+	if run.Spec.StopGrace > 0 {
+		return run.Spec.StopGrace
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.setup.Grace
+}
+
+// Release gives the key of a run free that can't be known: one whose host does
+// not answer ends as lost, and a stop that is owed is owed no more. What its
+// container does, if it is anywhere, is the admin's word from then on.
+func (r *Runner) Release(ctx context.Context, id string) (Run, error) {
+	r.mu.Lock()
+	l, d := r.lives[id], r.owed[id]
+	if l != nil && !l.run.Unreachable.IsZero() {
+		l.freed = true
+	}
+	unreachable := l != nil && l.freed
+	r.mu.Unlock()
+	switch {
+	case unreachable:
+		return r.Wait(ctx, id)
+	case d != nil:
+		if !r.settle(context.WithoutCancel(ctx), d, found{detail: "released"}) {
+			return Run{}, problem.New(problem.Internal, "release run "+id+": it could not be written down", "try again; the server's log says why")
+		}
+	case l != nil:
+		return Run{}, problem.New(problem.NotReleasable, "run "+id+" is under way, and its host answers", "cancel it")
+	}
+	run, err := r.opts.Store.Run(ctx, id)
+	if err == nil && d == nil {
+		return Run{}, problem.New(problem.NotReleasable, fmt.Sprintf("run %s is %s and claims nothing", id, run.State), "its key is free already")
+	}
+	return run, err
+}
+
+// Reject notes that the caller can't use a run's success: its key's next submit
+// starts anew.
+func (r *Runner) Reject(ctx context.Context, id string) (Run, error) {
+	r.admission.Lock()
+	defer r.admission.Unlock()
+	run, err := r.opts.Store.Run(ctx, id)
+	if err != nil {
+		return Run{}, err
+	}
+	if run = r.newer(run); !run.succeeded() && !run.Rejected {
+		return Run{}, problem.New(problem.InvalidRequest, fmt.Sprintf("run %s is %s: only a success can be rejected", id, run.State), "submit the key again: it starts anew by itself")
+	}
+	run.Rejected = true
+	return run, r.opts.Store.UpdateRun(context.WithoutCancel(ctx), run)
+}
+
+// gone tells that a container is not there.
+func gone(err error) bool { return problem.CodeOf(err) == problem.ContainerLost }

@@ -1,0 +1,369 @@
+package runner
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prewarm/prewarm/internal/problem"
+	"github.com/prewarm/prewarm/registry"
+)
+
+const (
+	// scopeHeld is how long a scope's digests and its volume are held after its
+	// last use; scopeKept is how long it is remembered after that.
+	scopeHeld = 24 * time.Hour
+	scopeKept = 30 * 24 * time.Hour
+)
+
+type scopeID struct{ namespace, name string }
+
+func scopeIDOf(s Scope) scopeID { return scopeID{s.Namespace, s.Name} }
+
+// scopeUse is a submit's use of its pin scope; nil for one without.
+type scopeUse struct {
+	scope Scope    // a copy, with what the submit adds
+	used  ScopeUse // empty until the image's digest is known
+}
+
+// useOf begins a use of a scope, which may not be there yet.
+func (r *Runner) useOf(t Terms) *scopeUse {
+	if t.Scope == "" {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s := r.scopes[scopeID{t.Namespace, t.Scope}]; s != nil {
+		return &scopeUse{scope: s.clone()}
+	}
+	return &scopeUse{scope: Scope{Namespace: t.Namespace, Name: t.Scope, Created: time.Now()}}
+}
+
+func (s *Scope) clone() Scope {
+	c := *s
+	c.Pins = slices.Clone(s.Pins)
+	return c
+}
+
+// pinned gives what an image means in the scope, if it was used there before.
+func (u *scopeUse) pinned(t Target) (Target, bool) {
+	if u == nil {
+		return t, false
+	}
+	return u.find(func(p ScopePin) bool { return p.Track == t.Track })
+}
+
+// named gives what repo@digest means, where the scope has that digest.
+func (u *scopeUse) named(name string) (Target, bool) {
+	if u == nil {
+		return Target{}, false
+	}
+	pin, err := registry.ParsePin(name)
+	if err != nil {
+		return Target{}, false
+	}
+	return u.find(func(p ScopePin) bool { return p.Pin == pin })
+}
+
+func (u *scopeUse) find(which func(ScopePin) bool) (Target, bool) {
+	i := slices.IndexFunc(u.scope.Pins, which)
+	if i < 0 {
+		return Target{}, false
+	}
+	u.used = ScopeExisting
+	if !u.scope.Ended.IsZero() {
+		u.used = ScopeRenewed
+	}
+	p := u.scope.Pins[i]
+	return Target{Image: p.Image, Track: p.Track, Pin: p.Pin}, true
+}
+
+// add freezes what an image means in the scope from now on.
+func (u *scopeUse) add(t Target) {
+	if u == nil {
+		return
+	}
+	u.used = ScopeNew
+	u.scope.Pins = append(u.scope.Pins, ScopePin{Track: t.Track, Image: t.Image, Pin: t.Pin, Since: time.Now()})
+}
+
+func (u *scopeUse) kind() ScopeUse {
+	switch {
+	case u == nil:
+		return ""
+	case u.used == "":
+		return ScopeNew // its digest is fixed at the first promotion
+	}
+	return u.used
+}
+
+// record is what is to be written down of a use.
+func (u *scopeUse) record(run Run) *Scope {
+	if u == nil {
+		return nil
+	}
+	u.scope.Used, u.scope.Ended = run.Submitted, time.Time{}
+	s := u.scope.clone()
+	return &s
+}
+
+// cold says why a run can't start at once: a scope's digest is never exchanged
+// for a warm one.
+func (u *scopeUse) cold(run Run, cold map[string]string) error {
+	short := run.Pin.Digest().Short()
+	switch {
+	case u != nil && u.used == ScopeRenewed:
+		return problem.New(problem.PinCold,
+			fmt.Sprintf("pin scope %s has %s at %s, which was no longer held and is warm on no host: %s", run.Terms.Scope, run.Track, short, listed(cold)),
+			"wait for it with --wait-warm, or move the scope to the current digest: prewarm scope repin")
+	case u != nil && u.used == ScopeExisting && allGone(cold):
+		return problem.New(problem.PinUnavailable,
+			fmt.Sprintf("pin scope %s has %s at %s, which is gone upstream and warm on no host: %s", run.Terms.Scope, run.Track, short, listed(cold)),
+			"push that digest again, or move the scope to the current one: prewarm scope repin")
+	}
+	return notWarm(run.Image, run.Pin, cold)
+}
+
+func allGone(cold map[string]string) bool {
+	for _, why := range cold {
+		if !strings.Contains(why, "gone_upstream") {
+			return false
+		}
+	}
+	return len(cold) > 0
+}
+
+// Scopes lists the pin scopes, the last used first.
+func (r *Runner) Scopes() []Scope {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var all []Scope
+	for _, s := range r.scopes {
+		all = append(all, s.clone())
+	}
+	slices.SortFunc(all, func(a, b Scope) int { return cmp.Or(b.Used.Compare(a.Used), strings.Compare(a.Name, b.Name)) })
+	return all
+}
+
+// Scope gives a pin scope.
+func (r *Runner) Scope(name string) (Scope, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s := r.scopes[scopeID{DefaultNamespace, name}]; s != nil {
+		return s.clone(), nil
+	}
+	return Scope{}, problem.New(problem.ScopeNotFound, fmt.Sprintf("no pin scope is called %q", name), "prewarm scopes lists them")
+}
+
+// EndScope ends a scope: its digests are no longer held for it, and its volume
+// is removed once no run of it is under way. Its record stays, so that a task
+// that is run again later gets the digest it had. Ending it twice changes
+// nothing.
+func (r *Runner) EndScope(ctx context.Context, name string) (Scope, error) {
+	s, err := r.changeScope(ctx, name, func(s *Scope) error {
+		if s.Ended.IsZero() {
+			s.Ended = time.Now()
+		}
+		return nil
+	})
+	if err == nil {
+		r.started.Go(func() { r.dropVolumes(r.life) })
+	}
+	return s, err
+}
+
+// Repin moves an image of a scope to its current digest.
+func (r *Runner) Repin(ctx context.Context, name, image string) (old, current registry.Pin, s Scope, err error) {
+	target, err := r.opts.Images.Resolve(image)
+	if err != nil {
+		return old, current, s, err
+	}
+	s, err = r.changeScope(ctx, name, func(s *Scope) error {
+		for i, p := range s.Pins {
+			if p.Track == target.Track {
+				old = p.Pin
+				s.Pins[i].Pin, s.Pins[i].Since = target.Pin, time.Now()
+				return nil
+			}
+		}
+		return problem.New(problem.ScopeNotFound, fmt.Sprintf("pin scope %s has no digest of %s", name, target.Track), "prewarm scope show "+name+" lists what it has")
+	})
+	r.opts.Images.Kick()
+	return old, target.Pin, s, err
+}
+
+// changeScope changes a scope on disk, then here.
+func (r *Runner) changeScope(ctx context.Context, name string, change func(*Scope) error) (Scope, error) {
+	r.admission.Lock()
+	defer r.admission.Unlock()
+	s, err := r.Scope(name)
+	if err != nil {
+		return Scope{}, err
+	}
+	volume := s.Volume
+	if err := change(&s); err != nil {
+		return Scope{}, err
+	}
+	if err := r.opts.Store.SaveScope(context.WithoutCancel(ctx), s); err != nil {
+		return Scope{}, fmt.Errorf("write pin scope %s down: %w", name, err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if volume != s.Volume { // given up
+		delete(r.scopes, scopeIDOf(s))
+	}
+	r.putScope(s)
+	r.wake()
+	return s, nil
+}
+
+// putScope takes what was written down of a scope. Where its volume is may have
+// been settled meanwhile. The caller holds mu.
+func (r *Runner) putScope(s Scope) {
+	if old := r.scopes[scopeIDOf(s)]; old != nil && s.Host == "" {
+		s.Host, s.Marker, s.Volume = old.Host, old.Marker, old.Volume
+	}
+	kept := s.clone()
+	r.scopes[scopeIDOf(s)] = &kept
+}
+
+// fix gives a queued run the digest that its image has by now, which in a scope
+// is the scope's: the first run there decides for all.
+func (r *Runner) fix(l *live, target Target) {
+	r.admission.Lock()
+	defer r.admission.Unlock()
+	run := r.now(l)
+	use := r.useOf(run.Terms)
+	if pinned, ok := use.pinned(target); ok {
+		target = pinned
+	} else if use != nil {
+		use.add(target)
+		if err := r.opts.Store.SaveScope(r.life, *use.record(run)); err != nil {
+			r.log.Error("a digest was not written into its pin scope; trying again", "scope", run.Terms.Scope, "error", err)
+			pause(r.life, time.Second)
+			target.Pin = registry.Pin{}
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l.fixing = false
+	l.run.Pin = target.Pin
+	if use != nil && !target.Pin.IsZero() {
+		r.putScope(*use.record(run))
+	}
+	r.wake()
+}
+
+// scopeOf gives the scope of a run; nil: it has none. The caller holds mu.
+func (r *Runner) scopeOf(run Run) *Scope {
+	return r.scopes[scopeID{run.Terms.Namespace, run.Terms.Scope}]
+}
+
+// settleVolume decides where a scope's volume is: with the first run that
+// mounts it. The caller holds mu.
+func (r *Runner) settleVolume(run Run, h *host, marker string) {
+	s := r.scopeOf(run)
+	if run.Spec.ScopeVolume == "" || s == nil || s.Host != "" {
+		return
+	}
+	s.Host, s.Marker = h.Name, marker
+	s.Volume = ownVolumes + "scope-" + run.ID // the run's id, since scopes have any name
+}
+
+// makeVolume makes the volume of a run's scope, once it is on disk where it is.
+func (r *Runner) makeVolume(ctx context.Context, run Run, engine Engine) (name string, err error) {
+	if run.Spec.ScopeVolume == "" {
+		return "", nil
+	}
+	s, err := r.changeScope(ctx, run.Terms.Scope, func(*Scope) error { return nil })
+	if err != nil {
+		return "", err
+	}
+	if s.Marker != run.EngineMarker {
+		return "", problem.New(problem.ScopeHost,
+			fmt.Sprintf("the files of pin scope %s were on host %s, where another engine answers now, or all volumes were pruned: they are gone", s.Name, s.Host),
+			"end the scope and run its tasks again: prewarm scope end")
+	}
+	return s.Volume, engine.MakeVolume(ctx, s.Volume, map[string]string{"prewarm.scope": s.Name})
+}
+
+// keepScopes ends scopes that nobody used for long, forgets those that ended
+// long ago, and removes the volumes of ended ones.
+func (r *Runner) keepScopes(ctx context.Context, now time.Time) {
+	for _, s := range r.Scopes() {
+		if r.scopeBusy(s) {
+			continue
+		}
+		switch {
+		case s.Ended.IsZero() && now.Sub(s.Used) > scopeHeld:
+			if _, err := r.EndScope(ctx, s.Name); err != nil {
+				r.log.Warn("an unused pin scope was not ended; trying again", "scope", s.Name, "error", err)
+			}
+		case !s.Ended.IsZero() && s.Volume == "" && now.Sub(s.Used) > scopeHeld+scopeKept:
+			r.forgetScope(ctx, s)
+		}
+	}
+	r.dropVolumes(ctx)
+}
+
+func (r *Runner) forgetScope(ctx context.Context, s Scope) {
+	r.admission.Lock()
+	defer r.admission.Unlock()
+	if err := r.opts.Store.DeleteScope(ctx, s.Namespace, s.Name); err != nil {
+		r.log.Warn("an old pin scope was not forgotten; trying again", "scope", s.Name, "error", err)
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.scopes, scopeIDOf(s))
+}
+
+// scopeBusy tells whether a run of a scope is queued or under way, or may be.
+func (r *Runner) scopeBusy(s Scope) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, l := range r.lives {
+		if l.run.Terms.Namespace == s.Namespace && l.run.Terms.Scope == s.Name {
+			return true
+		}
+	}
+	for _, d := range r.owed {
+		if d.run.Terms.Namespace == s.Namespace && d.run.Terms.Scope == s.Name {
+			return true
+		}
+	}
+	return false
+}
+
+// dropVolumes removes the volumes of scopes that have ended.
+func (r *Runner) dropVolumes(ctx context.Context) {
+	for _, s := range r.Scopes() {
+		if s.Ended.IsZero() || s.Volume == "" || s.Keep || r.scopeBusy(s) || !r.opts.Images.Facts(s.Host).Reachable {
+			continue
+		}
+		engine, err := r.engineOf(s.Host)
+		if err == nil {
+			err = engine.RemoveVolume(ctx, s.Volume)
+		}
+		if problem.CodeOf(err) == problem.HostUnreachable || problem.CodeOf(err) == problem.VolumeInUse || ctx.Err() != nil {
+			continue // the next round, or the next life
+		}
+		if err != nil {
+			r.log.Warn("the volume of an ended pin scope was not removed; trying again", "scope", s.Name, "host", s.Host, "volume", s.Volume, "error", err)
+			continue
+		}
+		_, err = r.changeScope(ctx, s.Name, func(now *Scope) error {
+			if now.Ended.IsZero() {
+				return nil // in use again: its next run makes the volume anew
+			}
+			now.Host, now.Marker, now.Volume = "", "", ""
+			return nil
+		})
+		if err != nil {
+			r.log.Warn("a pin scope was not written down; trying again", "scope", s.Name, "error", err)
+		}
+	}
+}

@@ -1,0 +1,188 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prewarm/prewarm/internal/failpoint"
+	"github.com/prewarm/prewarm/internal/problem"
+)
+
+// Cancel asks for a run to be stopped; the wish is on disk when it returns, and
+// what follows is the server's business. A run that has ended keeps its outcome.
+func (r *Runner) Cancel(ctx context.Context, id string) (Run, error) {
+	return r.wish(ctx, id, StopCancel)
+}
+
+// wish writes down that a run is to be stopped, and then tells those who do it.
+// The first reason stays.
+func (r *Runner) wish(ctx context.Context, id string, why StopReason) (Run, error) {
+	r.mu.Lock()
+	l := r.lives[id]
+	r.mu.Unlock()
+	if l == nil {
+		return r.opts.Store.Run(ctx, id)
+	}
+	at := time.Now()
+	err := r.save(context.WithoutCancel(ctx), l, func(run *Run) {
+		if !run.State.Ended() && run.Stop.Why == "" {
+			run.Stop = Stop{Why: why, At: at}
+		}
+	})
+	if err != nil {
+		return Run{}, fmt.Errorf("write down that run %s is to be stopped: %w", id, err)
+	}
+	failpoint.Here("stop.written")
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !l.run.State.Ended() && !isClosed(l.stop) {
+		close(l.stop)
+		if queued := slices.Index(r.queue, l); queued >= 0 {
+			r.queue = slices.Delete(r.queue, queued, queued+1)
+			r.started.Go(func() { r.endStopped(l) })
+		}
+	}
+	return l.run, nil
+}
+
+// overdue asks for a run to be stopped whose time is up. The caller holds mu.
+func (r *Runner) overdue(l *live, k *look) {
+	if l.run.Stop.Why != "" || l.wishing {
+		return
+	}
+	if deadline := l.run.deadline(); !deadline.IsZero() {
+		if !k.now.Before(deadline) {
+			r.wishSoon(l, StopDeadline)
+			return
+		}
+		k.at(deadline)
+	}
+	patience := l.run.Terms.Keepalive
+	if patience == 0 || l.readers > 0 || !l.run.Unreachable.IsZero() {
+		return
+	}
+	silent := l.heard.Add(patience)
+	switch {
+	case k.now.Before(silent):
+		k.at(silent)
+	case l.run.Terms.KeepaliveAction == KeepaliveStop:
+		r.wishSoon(l, StopKeepalive)
+	case l.run.Unattended.IsZero():
+		l.run.Unattended = k.now
+		r.log.Warn("nobody has asked for a run for longer than its keepalive", "run", l.run.ID, "image", l.run.Image, "keepalive", patience)
+	}
+}
+
+// wishSoon writes a wish down off the lock. The caller holds mu.
+func (r *Runner) wishSoon(l *live, why StopReason) {
+	l.wishing = true
+	id := l.run.ID
+	r.started.Go(func() {
+		_, err := r.wish(r.life, id, why)
+		if err != nil && r.life.Err() == nil {
+			r.log.Error("a run whose time is up could not be stopped; trying again", "run", id, "why", why, "error", err)
+			pause(r.life, time.Second)
+		}
+		r.mu.Lock()
+		l.wishing = false
+		r.mu.Unlock()
+		r.wake()
+	})
+}
+
+// endStopped ends a run that was stopped before anything was executed.
+func (r *Runner) endStopped(l *live) {
+	r.end(l, func(run *Run) {
+		run.State, run.Reason = stopped(run.Stop.Why)
+		run.Detail = "stopped before its container was started: nothing was executed"
+	})
+}
+
+// stopped is how a stop ends a run.
+func stopped(why StopReason) (State, problem.Code) {
+	switch why {
+	case StopDeadline:
+		return TimedOut, problem.DeadlinePassed
+	case StopKeepalive:
+		return Canceled, problem.CallerSilent
+	case StopReplaced, StopEpoch:
+		return Canceled, problem.Replaced
+	default:
+		return Canceled, problem.CancelAsked
+	}
+}
+
+// stopOnWish sends a stop to a container once its run is to be stopped. The
+// function that it returns ends the watch; it tells whether the container was
+// running when it was stopped, and whether that is known.
+func (r *Runner) stopOnWish(ctx context.Context, l *live, id string) (ended func() (ran, known bool)) {
+	type answer struct{ ran, known bool }
+	over := make(chan struct{})
+	said := make(chan answer, 1)
+	r.started.Go(func() {
+		select {
+		case <-over:
+		case <-ctx.Done():
+		case <-l.stop:
+		}
+		var a answer
+		if !isClosed(over) && ctx.Err() == nil {
+			a.ran, a.known = r.stop(ctx, l, id, over)
+		}
+		said <- a
+	})
+	return sync.OnceValues(func() (bool, bool) {
+		close(over)
+		a := <-said
+		return a.ran, a.known
+	})
+}
+
+// retryStop is the wait before a stop that failed is sent again.
+const retryStop = 5 * time.Second
+
+// stop sends the stop signal until the engine has taken it, or the container is
+// seen to have ended.
+func (r *Runner) stop(ctx context.Context, l *live, id string, over <-chan struct{}) (ran, known bool) {
+	now := time.Now()
+	first := r.now(l).Stop.Sent.IsZero()
+	sent := r.must(l, func(run *Run) {
+		if run.Stop.Sent.IsZero() {
+			run.Stop.Sent = now // before it goes: after a crash it may have gone
+		}
+	})
+	if !sent {
+		return false, false
+	}
+	failpoint.Here("stop.sending")
+	r.mu.Lock()
+	l.run.State = Canceling
+	host, grace := l.run.Host, l.run.Spec.StopGrace
+	if grace == 0 {
+		grace = r.setup.Grace
+	}
+	r.mu.Unlock()
+	for ; ctx.Err() == nil && !isClosed(over); first = false {
+		engine, err := r.engineOf(host)
+		if err == nil {
+			ran, err = engine.Stop(ctx, id, grace)
+		}
+		if err == nil {
+			failpoint.Here("stop.sent")
+			// One that had ended may have ended by a stop that was sent before.
+			return ran, ran || first
+		}
+		if ctx.Err() == nil {
+			r.log.Warn("container not stopped; trying again", "run", l.run.ID, "host", host, "error", err)
+		}
+		select {
+		case <-over:
+		case <-ctx.Done():
+		case <-time.After(retryStop):
+		}
+	}
+	return false, false
+}
