@@ -123,6 +123,10 @@ func (o *ordeal) outcome(run runner.Run) {
 	case run.State == runner.Failed && (a.code == 0 || a.code != run.ExitCode || !a.signaled.IsZero() || a.killed):
 		wrong("it did not fail by itself with that code")
 	case run.State == runner.Canceled || run.State == runner.TimedOut:
+		// Narrowed: by a clock that was set meanwhile nobody knows which was first.
+		if within(o.clocks[a.host], run.Placed, run.Ended) {
+			return
+		}
 		if run.Stop.Why == "" || !run.Exited || a.ended.Before(run.Stop.At) {
 			wrong("it had ended before anybody wished that")
 		}

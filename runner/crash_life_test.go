@@ -120,10 +120,6 @@ func (m mortalStore) UpdateRun(ctx context.Context, r runner.Run) error {
 	return m.life.change(func() error { return m.memory.UpdateRun(ctx, r) })
 }
 
-func (m mortalStore) EraseSecrets(ctx context.Context, run string) error {
-	return m.life.change(func() error { return m.memory.EraseSecrets(ctx, run) })
-}
-
 func (m mortalStore) DeleteRuns(ctx context.Context, ids []string) error {
 	return m.life.change(func() error { return m.memory.DeleteRuns(ctx, ids) })
 }

@@ -99,9 +99,6 @@ func (r *Runner) created(l *live, made Created) (id string, ok bool) {
 		return "", false
 	}
 	failpoint.Here("run.starting")
-	if len(l.run.Spec.SecretEnv) > 0 {
-		r.started.Go(func() { r.erase(l.run.ID) })
-	}
 	if isClosed(l.stop) {
 		r.removeLater(r.now(l))
 		r.endStopped(l)
@@ -160,18 +157,6 @@ func (r *Runner) maskAs(l *live, secrets []string) {
 	defer r.mu.Unlock()
 	if !l.run.Terms.Unmasked {
 		l.masked = secrets
-	}
-}
-
-// erase removes a run's secrets from the store: its container has them now.
-func (r *Runner) erase(run string) {
-	for r.life.Err() == nil {
-		err := r.opts.Store.EraseSecrets(r.life, run)
-		if err == nil {
-			return
-		}
-		r.log.Error("the secrets of a run are not erased; trying again", "run", run, "error", err)
-		pause(r.life, time.Second)
 	}
 }
 

@@ -104,6 +104,30 @@ func TestACanceledRunIsWaitedForAndFollowed(t *testing.T) {
 	})
 }
 
+// A worker that was given up for dead gets its signal late: it must not end what
+// the retry has joined.
+func TestACallerThatWasReplacedCancelsNothing(t *testing.T) {
+	t.Parallel()
+	inTime(t, func(s *scene) {
+		call := func(word string) runner.Ask {
+			ask := keyed("k", "sleep", "1h")
+			ask.Idempotency = word
+			return ask
+		}
+		run := s.ask(call("first")).Run
+		s.ask(call("retry"))
+		if _, err := s.r.Withdraw(context.Background(), run.ID, "first"); problem.CodeOf(err) != problem.JoinedSince {
+			t.Errorf("got %v", err)
+		}
+		s.settle(time.Minute)
+		s.expectState(run.ID, runner.Running)
+		if _, err := s.r.Withdraw(context.Background(), run.ID, "retry"); err != nil {
+			t.Error(err)
+		}
+		s.expectEnd(run.ID, runner.Canceled, problem.CancelAsked)
+	})
+}
+
 // The cancel came too late, and the work was done: the run that waited for it
 // must not do it again.
 func TestAFollowerOfASuccessIsAnsweredByIt(t *testing.T) {

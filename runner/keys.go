@@ -29,7 +29,8 @@ func decide(runs []Run, ask Ask) (verdict, error) {
 			v.after = run.ID
 		}
 	}
-	if active := newest(runs, v.epoch, func(r Run) bool { return !r.State.Ended() }); active != nil {
+	// One that is on its way out is waited for, and followed.
+	if active := newest(runs, v.epoch, func(r Run) bool { return !r.State.Ended() && r.Stop.Why == "" }); active != nil {
 		return v.meet(*active, ask)
 	}
 	if done := newest(runs, v.epoch, Run.succeeded); done != nil && ask.Terms.Join == JoinSuccess {
@@ -59,9 +60,6 @@ func (v *verdict) endEarlier(runs []Run) {
 
 // meet rules on a submit that meets a run of its epoch, under way or succeeded.
 func (v verdict) meet(run Run, ask Ask) (verdict, error) {
-	if run.Stop.Why != "" && !run.State.Ended() {
-		return v, nil // it is on its way out: waited for, and followed
-	}
 	differs := differences(run.Asked, ask.Spec)
 	switch {
 	case len(differs) == 0 || ask.OnConflict == ConflictJoin:

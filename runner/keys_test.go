@@ -54,6 +54,7 @@ func TestDecide(t *testing.T) {
 		"a success of another spec":         {runs: []Run{run("1", Succeeded, 0, work)}, spec: other, join: JoinSuccess, wantCode: problem.KeyConflict},
 		"replaced by a new run":             {runs: []Run{run("1", Succeeded, 0, work)}, spec: other, join: JoinSuccess, conflict: ConflictReplace},
 		"another spec in a higher epoch":    {runs: []Run{run("1", Running, 0, work)}, spec: other, epoch: 1, wantAfter: "1", wantStop: "1", wantEpoch: 1},
+		"nor is its work done again":        {runs: []Run{run("2", Canceling, 0, work, stopping), run("1", Succeeded, 0, work)}, join: JoinSuccess, wantJoin: "1", wantAfter: "2"},
 		"what is canceled may differ":       {runs: []Run{run("1", Canceling, 0, work, stopping)}, spec: other, wantAfter: "1"},
 		"an epoch stops what is queued too": {runs: []Run{run("2", Queued, 0, work), run("1", Canceling, 0, work, stopping)}, epoch: 1, wantAfter: "2", wantStop: "2", wantEpoch: 1},
 	}

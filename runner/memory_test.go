@@ -19,11 +19,12 @@ type memory struct {
 	sealed map[string][]byte
 	scopes map[string]runner.Scope
 	joined map[string]string // runs by the word of a call that joined them
+	latest map[string]string // the other way round: the last one
 	err    error             // of every write
 }
 
 func newMemory() *memory {
-	return &memory{runs: map[string]runner.Run{}, sealed: map[string][]byte{}, scopes: map[string]runner.Scope{}, joined: map[string]string{}}
+	return &memory{runs: map[string]runner.Run{}, sealed: map[string][]byte{}, scopes: map[string]runner.Scope{}, joined: map[string]string{}, latest: map[string]string{}}
 }
 
 func (m *memory) fail(err error) {
@@ -77,7 +78,12 @@ func (m *memory) put(r runner.Run) {
 }
 
 func (m *memory) UpdateRun(_ context.Context, r runner.Run) error {
-	return m.write(func() error { m.put(r); return nil })
+	return m.write(func() error {
+		if m.put(r); r.ContainerID != "" || r.State.Ended() {
+			delete(m.sealed, r.ID)
+		}
+		return nil
+	})
 }
 
 func (m *memory) Run(_ context.Context, id string) (runner.Run, error) {
@@ -109,7 +115,21 @@ func (m *memory) Runs(_ context.Context, f runner.Filter) ([]runner.Run, error) 
 }
 
 func (m *memory) RecordJoin(_ context.Context, _, word, run string) error {
-	return m.write(func() error { m.joined[word] = run; return nil })
+	return m.write(func() error {
+		m.joined[word], m.latest[run] = run, word
+		return nil
+	})
+}
+
+func (m *memory) LatestCall(ctx context.Context, run string) (string, error) {
+	m.mu.Lock()
+	word, ok := m.latest[run]
+	m.mu.Unlock()
+	if ok {
+		return word, nil
+	}
+	r, err := m.Run(ctx, run)
+	return r.Idempotency, err
 }
 
 func (m *memory) ByIdempotency(ctx context.Context, _, word string) (runner.Run, error) {
@@ -137,10 +157,6 @@ func (m *memory) Secrets(_ context.Context, run string) ([]byte, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.sealed[run], nil
-}
-
-func (m *memory) EraseSecrets(_ context.Context, run string) error {
-	return m.write(func() error { delete(m.sealed, run); return nil })
 }
 
 func (m *memory) EndedBefore(_ context.Context, t time.Time, limit int) ([]runner.Run, error) {

@@ -38,6 +38,7 @@ type truth struct {
 	mu       sync.Mutex
 	acts     []*act
 	shocks   map[string][]time.Time // of a host: when its engine ended or was replaced
+	clocks   map[string][]time.Time // of a host: when its clock was set
 	cuts     map[string][]cut       // of a host
 	freed    map[string]bool        // runs that an admin released
 	broken   string                 // the first promise that was
@@ -48,7 +49,7 @@ type truth struct {
 type cut struct{ from, to time.Time }
 
 func newTruth(store *memory) *truth {
-	return &truth{store: store, shocks: map[string][]time.Time{}, cuts: map[string][]cut{}, freed: map[string]bool{}, changing: map[string]bool{}}
+	return &truth{store: store, shocks: map[string][]time.Time{}, clocks: map[string][]time.Time{}, cuts: map[string][]cut{}, freed: map[string]bool{}, changing: map[string]bool{}}
 }
 
 func (w *truth) fail(format string, args ...any) {
@@ -93,7 +94,11 @@ func (w *truth) hide(host string, hidden bool) {
 
 // shocked tells whether a host's engine ended or was replaced meanwhile.
 func (w *truth) shocked(host string, from, to time.Time) bool {
-	return slices.ContainsFunc(w.shocks[host], func(at time.Time) bool { return !at.Before(from) && !at.After(to) })
+	return within(w.shocks[host], from, to)
+}
+
+func within(all []time.Time, from, to time.Time) bool {
+	return slices.ContainsFunc(all, func(at time.Time) bool { return !at.Before(from) && !at.After(to) })
 }
 
 // hidden tells whether a host did not answer for a while meanwhile.

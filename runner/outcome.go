@@ -77,9 +77,6 @@ func (r *Runner) afterwards(run Run) {
 			r.log.Warn("log not compressed", "run", run.ID, "error", err)
 		}
 	})
-	if len(run.Spec.SecretEnv) > 0 {
-		r.started.Go(func() { r.erase(run.ID) })
-	}
 }
 
 // save writes a change of a run to the store, and makes it here once it is

@@ -75,7 +75,7 @@ var ops = []string{
 	"submit", "submit", "submit", "submit", "submit", "again", "again", "cancel", "cancel", "reject", "release",
 	"crash", "crash", "crash", "crash", "restart", "down server",
 	"engine", "engine", "halt", "resume", "live-restore", "stopping", "not stopping",
-	"cut", "cut", "mend", "mend", "wipe", "lose", "fault", "fault", "fault", "rotate",
+	"cut", "cut", "mend", "mend", "wipe", "clock", "lose", "fault", "fault", "fault", "rotate",
 	"promote", "nothing current", "end scope", "repin", "store fails", "store works",
 	"follow", "follow", "lose reader", "look", "time",
 }
@@ -162,8 +162,8 @@ type ordeal struct {
 	*truth
 	images *warmth
 	hosts  map[string]*dockertest.Fake
-	folder string // of the lives' spools
-	lives  int
+	folder string          // of the lives' spools
+	lives  int             // that were killed
 	words  bytes.Buffer    // what the server logs
 	away   map[string]bool // hosts whose engine was ended
 
@@ -379,6 +379,7 @@ func (o *ordeal) engine(p op, h *dockertest.Fake) {
 		o.images.Recheck(p.host)
 	case "clock":
 		d := -time.Duration(p.n) * time.Minute
+		o.clocks[p.host] = append(o.clocks[p.host], time.Now())
 		h.SetClockOffset(d)
 		o.images.change(func() { o.images.offset[p.host] = d })
 	}

@@ -146,10 +146,19 @@ func (r *Runner) Get(ctx context.Context, id string) (Run, error) {
 	if l := r.lives[id]; l != nil {
 		defer r.mu.Unlock()
 		l.hear()
-		return l.run, nil
+		return l.told(), nil
 	}
 	r.mu.Unlock()
 	return r.opts.Store.Run(ctx, id)
+}
+
+// told gives the run as callers see it: with what its log has so far. The caller
+// holds mu.
+func (l *live) told() Run {
+	run := l.run
+	state := l.log.State()
+	run.Log.Lines, run.Log.Bytes = state.Lines, state.Bytes
+	return run
 }
 
 // List gives the newest runs first. Those under way are told as they are now,
@@ -187,7 +196,7 @@ func (r *Runner) under(f Filter) []Run {
 	var all []Run
 	for _, l := range r.lives {
 		if f.takes(l.run) {
-			all = append(all, l.run)
+			all = append(all, l.told())
 		}
 	}
 	return all

@@ -233,6 +233,18 @@ func (r *Runner) putScope(s Scope) {
 // fix gives a queued run the digest that its image has by now, which in a scope
 // is the scope's: the first run there decides for all.
 func (r *Runner) fix(l *live, target Target) {
+	err := r.fixPin(l, target)
+	if err != nil {
+		r.log.Error("a digest was not written into its pin scope; trying again", "scope", r.now(l).Terms.Scope, "error", err)
+		pause(r.life, time.Second)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l.fixing = false
+	r.wake()
+}
+
+func (r *Runner) fixPin(l *live, target Target) error {
 	r.admission.Lock()
 	defer r.admission.Unlock()
 	run := r.now(l)
@@ -242,19 +254,16 @@ func (r *Runner) fix(l *live, target Target) {
 	} else if use != nil {
 		use.add(target)
 		if err := r.opts.Store.SaveScope(r.life, *use.record(run)); err != nil {
-			r.log.Error("a digest was not written into its pin scope; trying again", "scope", run.Terms.Scope, "error", err)
-			pause(r.life, time.Second)
-			target.Pin = registry.Pin{}
+			return err
 		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	l.fixing = false
 	l.run.Pin = target.Pin
-	if use != nil && !target.Pin.IsZero() {
+	if use != nil {
 		r.putScope(*use.record(run))
 	}
-	r.wake()
+	return nil
 }
 
 // scopeOf gives the scope of a run; nil: it has none. The caller holds mu.

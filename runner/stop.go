@@ -17,6 +17,24 @@ func (r *Runner) Cancel(ctx context.Context, id string) (Run, error) {
 	return r.wish(ctx, id, StopCancel)
 }
 
+// Withdraw is Cancel by the caller of one call, named by its idempotency word.
+// Where another call has joined the run since, the run is that one's: an
+// orchestrator gave the first caller up for dead and tried again, and the signal
+// that reaches it late must not end the second one's work. That is
+// problem.JoinedSince.
+func (r *Runner) Withdraw(ctx context.Context, id, word string) (Run, error) {
+	r.admission.Lock() // nobody joins meanwhile
+	defer r.admission.Unlock()
+	latest, err := r.opts.Store.LatestCall(ctx, id)
+	if err != nil {
+		return Run{}, err
+	}
+	if latest != word {
+		return Run{}, problem.New(problem.JoinedSince, "run "+id+" was not canceled: another call has joined it since, and follows it", "to cancel it nevertheless: prewarm cancel "+id)
+	}
+	return r.wish(ctx, id, StopCancel)
+}
+
 // wish writes down that a run is to be stopped, and then tells those who do it.
 // The first reason stays.
 func (r *Runner) wish(ctx context.Context, id string, why StopReason) (Run, error) {

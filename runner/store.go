@@ -55,6 +55,8 @@ type Store interface {
 	// in the same transaction, the scope that it uses (nil: none): its use, and
 	// the pins that it does not have yet.
 	InsertRun(ctx context.Context, r Run, sealed []byte, scope *Scope) error
+	// UpdateRun writes down what became of a run. Its sealed secrets are erased by
+	// the same write once it has a container or an outcome.
 	UpdateRun(ctx context.Context, r Run) error
 	// Run is problem.RunNotFound where there is none of that id.
 	Run(ctx context.Context, id string) (Run, error)
@@ -63,6 +65,8 @@ type Store interface {
 	// RecordJoin writes down that a run answered a repeatable call that did not
 	// make it.
 	RecordJoin(ctx context.Context, namespace, word, run string) error
+	// LatestCall gives the word of the repeatable call that a run answered last.
+	LatestCall(ctx context.Context, run string) (word string, err error)
 	// ByIdempotency gives the run that answered a call; problem.RunNotFound: none.
 	ByIdempotency(ctx context.Context, namespace, word string) (Run, error)
 	// ByKey gives all runs of a key, newest first.
@@ -73,7 +77,6 @@ type Store interface {
 	// Secrets gives a run's sealed secrets; nil: it has none, or they were
 	// erased.
 	Secrets(ctx context.Context, run string) ([]byte, error)
-	EraseSecrets(ctx context.Context, run string) error
 	// EndedBefore gives runs that ended before t and are neither owed a stop
 	// nor the answer of a run that is kept, oldest first, at most limit.
 	EndedBefore(ctx context.Context, t time.Time, limit int) ([]Run, error)

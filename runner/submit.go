@@ -127,12 +127,14 @@ func (r *Runner) submit(ctx context.Context, a *asked) (Answer, error) {
 		return Answer{}, err
 	}
 	if ruled.join != nil {
-		if a.Idempotency != "" {
-			// Before it is answered: when the answer is lost, the same call must not
-			// find the run ended and make another one.
-			if err := r.opts.Store.RecordJoin(context.WithoutCancel(ctx), a.Terms.Namespace, a.Idempotency, ruled.join.ID); err != nil {
-				return Answer{}, err
-			}
+		word := a.Idempotency
+		if word == "" {
+			word = uuid.NewString() // who came last is of interest, too: see Withdraw
+		}
+		// Before it is answered: when the answer is lost, the same call must not
+		// find the run ended and make another one.
+		if err := r.opts.Store.RecordJoin(context.WithoutCancel(ctx), a.Terms.Namespace, word, ruled.join.ID); err != nil {
+			return Answer{}, err
 		}
 		return r.join(*ruled.join, ruled.differs, a.Ask), nil
 	}

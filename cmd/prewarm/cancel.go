@@ -11,6 +11,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/prewarm/prewarm/internal/api"
+	"github.com/prewarm/prewarm/internal/problem"
 )
 
 // Whoever sends SIGTERM kills us some seconds later, so all that follows one
@@ -58,6 +59,9 @@ func (s *session) cancel(ctx context.Context, code int, why error) *codeError {
 	ctx, stop := context.WithTimeout(ctx, cancelWithin)
 	defer stop()
 	run, err := s.cancelNow(ctx)
+	if problem.CodeOf(err) == problem.JoinedSince {
+		return &codeError{code: code, err: fmt.Errorf("%w: %w", why, err)}
+	}
 	if err != nil {
 		return &codeError{code: code, err: fmt.Errorf("run %s was not canceled (%w) and may go on: %w", s.seen.ID, why, err)}
 	}
@@ -72,7 +76,7 @@ func (s *session) cancelNow(ctx context.Context) (api.Run, error) {
 	client.HTTP.CloseIdleConnections() // one of them may lead nowhere any more
 	var first error
 	for {
-		run, err := client.Cancel(ctx, s.seen.ID)
+		run, err := client.Withdraw(ctx, s.seen.ID, s.word)
 		if err == nil || !passing(err) {
 			return run, err
 		}

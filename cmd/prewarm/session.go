@@ -28,6 +28,7 @@ type session struct {
 
 	signals  chan os.Signal
 	orphaned <-chan struct{}
+	word     string  // of the submit: all of its tries are one call
 	seen     api.Run // as it was when it was seen last
 }
 
@@ -113,11 +114,11 @@ func (s *session) submit(ctx context.Context) (api.Submitted, error) {
 // its tries, so that they are one call to the server: a run that was accepted
 // by a try whose answer was lost is what the next one gets.
 func (s *session) submitAgain(ctx context.Context) (api.Submitted, error) {
-	word := rand.Text()
+	s.word = rand.Text()
 	patience := s.patience()
 	var lost error // a try that may have arrived
 	for {
-		submitted, err := s.cli.client().Submit(ctx, s.request, word)
+		submitted, err := s.cli.client().Submit(ctx, s.request, s.word)
 		code := problem.CodeOf(err)
 		switch {
 		case err == nil:

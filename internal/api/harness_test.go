@@ -215,6 +215,10 @@ func (r *runs) Cancel(ctx context.Context, id string) (runner.Run, error) {
 	return r.did(ctx, "cancel", id)
 }
 
+func (r *runs) Withdraw(ctx context.Context, id, word string) (runner.Run, error) {
+	return r.did(ctx, "withdraw "+word, id)
+}
+
 func (r *runs) Reject(ctx context.Context, id string) (runner.Run, error) {
 	return r.did(ctx, "reject", id)
 }

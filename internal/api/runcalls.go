@@ -81,6 +81,14 @@ func (c *Client) Cancel(ctx context.Context, id string) (Run, error) {
 	return do[Run](ctx, c, http.MethodPost, "/v1/runs/"+segment(id)+"/cancel", nil)
 }
 
+// Withdraw is Cancel by the caller of one submit, named by its idempotency. Where
+// another call has joined the run since, it goes on: problem.JoinedSince.
+func (c *Client) Withdraw(ctx context.Context, id, idempotency string) (Run, error) {
+	return receive[Run](ctx, c, request{
+		method: http.MethodPost, path: "/v1/runs/" + segment(id) + "/cancel", want: jsonType, header: http.Header{IdempotencyKey: {idempotency}},
+	})
+}
+
 // Reject tells that the caller can't use a run's success: the next submit under
 // its key starts anew.
 func (c *Client) Reject(ctx context.Context, id string) (Run, error) {

@@ -44,6 +44,7 @@ const (
 	Replaced            Code = "replaced"               // another submit under its key took the run's place
 	AlreadySucceeded    Code = "already_succeeded"      // another run of the key did the work
 	Released            Code = "released"               // an admin gave the key free
+	JoinedSince         Code = "joined_since"           // another call has joined the run, so that one can't cancel it
 	NotReleasable       Code = "not_releasable"         // the run claims nothing that could be given free
 	ContactLost         Code = "contact_lost"           // the host did not answer until the deadline
 	EngineReplaced      Code = "engine_replaced"        // another engine answers for the host

@@ -59,7 +59,7 @@ func TestRunsCanBeListedByEveryState(t *testing.T) {
 
 // elsewhere are the codes that are no answers of the API.
 var elsewhere = []string{
-	"host_unreachable", "engine_api", "image_lost", "no_space", "pull_stalled",
+	"host_unreachable", "engine_api", "image_lost", "pull_stalled",
 	"start_failed", "container_lost", "engine_restarted", // why a run or a copy failed
 	"exit_code", "signaled", "out_of_memory", "canceled", "deadline_passed", "caller_silent", "replaced", "already_succeeded", "released",
 	"contact_lost", "engine_replaced", // why a run ended as it did

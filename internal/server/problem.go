@@ -37,6 +37,7 @@ var statusOf = map[problem.Code]int{
 	problem.PinCold:             http.StatusConflict,
 	problem.PinUnavailable:      http.StatusConflict,
 	problem.ScopeHost:           http.StatusConflict,
+	problem.JoinedSince:         http.StatusConflict,
 	problem.NotReleasable:       http.StatusConflict,
 	problem.LogRemoved:          http.StatusGone,
 	problem.QueueFull:           http.StatusTooManyRequests,

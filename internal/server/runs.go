@@ -27,7 +27,7 @@ func (s *Server) runRoutes() {
 	handle(s, op(http.MethodGet, "/v1/runs/{id}/wait", "wait-run", "Show one run once it has ended, or as it is after the timeout"), s.waitRun, problem.RunNotFound, problem.Stopping)
 	cancel := op(http.MethodPost, "/v1/runs/{id}/cancel", "cancel-run", "Stop a run: stop signal, grace, kill; returns at once")
 	cancel.DefaultStatus = http.StatusAccepted
-	handle(s, cancel, s.oneRun(s.cancel), problem.RunNotFound)
+	handle(s, cancel, s.cancelRun, problem.RunNotFound, problem.JoinedSince)
 	handle(s, op(http.MethodPost, "/v1/runs/{id}/reject", "reject-run", "Tell that the caller can't use this success: the next submit under its key starts anew"),
 		s.oneRun(s.reject), problem.RunNotFound)
 	handle(s, op(http.MethodPost, "/v1/runs/{id}/release", "release-run", "Free the key of a run whose container nobody can know of"),
@@ -146,8 +146,17 @@ func (s *Server) get(ctx context.Context, id string) (runner.Run, error) {
 	return s.opts.Runs.Get(ctx, id)
 }
 
-func (s *Server) cancel(ctx context.Context, id string) (runner.Run, error) {
-	return s.opts.Runs.Cancel(ctx, id)
+func (s *Server) cancelRun(ctx context.Context, in *struct {
+	RunID
+	Idempotency string `header:"Idempotency-Key" maxLength:"255" doc:"That of the submit whose caller cancels: where another call has joined the run since, the run is that one's and goes on."`
+},
+) (*reply[api.Run], error) {
+	return s.oneRun(func(ctx context.Context, id string) (runner.Run, error) {
+		if in.Idempotency != "" {
+			return s.opts.Runs.Withdraw(ctx, id, in.Idempotency)
+		}
+		return s.opts.Runs.Cancel(ctx, id)
+	})(ctx, &in.RunID)
 }
 
 func (s *Server) reject(ctx context.Context, id string) (runner.Run, error) {

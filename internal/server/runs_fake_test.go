@@ -132,6 +132,13 @@ func (r *runs) Wait(ctx context.Context, id string) (runner.Run, error) {
 	}
 }
 
+func (r *runs) Withdraw(ctx context.Context, id, word string) (runner.Run, error) {
+	if word != "mine" {
+		return runner.Run{}, problem.New(problem.JoinedSince, "another call has joined run "+id, "")
+	}
+	return r.Cancel(ctx, id)
+}
+
 func (r *runs) Cancel(_ context.Context, id string) (runner.Run, error) {
 	return r.about(id, func(run *runner.Run) {
 		if !run.State.Ended() {

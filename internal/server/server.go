@@ -65,6 +65,8 @@ type Runs interface {
 	Wait(ctx context.Context, id string) (runner.Run, error)
 	// Cancel returns once the wish is on disk.
 	Cancel(ctx context.Context, id string) (runner.Run, error)
+	// Withdraw is Cancel for one call, unless another has joined the run since.
+	Withdraw(ctx context.Context, id, word string) (runner.Run, error)
 	Reject(ctx context.Context, id string) (runner.Run, error)
 	Release(ctx context.Context, id string) (runner.Run, error)
 	// CopyLog passes the log behind after as whole lines of JSON (api.LogLine),

@@ -69,6 +69,10 @@ func (s stub) Get(context.Context, string) (runner.Run, error) { return runner.R
 
 func (s stub) Wait(context.Context, string) (runner.Run, error) { return runner.Run{}, s.err }
 
+func (s stub) Withdraw(context.Context, string, string) (runner.Run, error) {
+	return runner.Run{}, s.err
+}
+
 func (s stub) Cancel(context.Context, string) (runner.Run, error) { return runner.Run{}, s.err }
 
 func (s stub) Reject(context.Context, string) (runner.Run, error) { return runner.Run{}, s.err }

@@ -75,20 +75,6 @@ func BenchmarkUpdateRun(b *testing.B) {
 	}
 }
 
-func BenchmarkEraseSecrets(b *testing.B) {
-	s := openFull(b, 10000)
-	for n := 10000; b.Loop(); n++ {
-		b.StopTimer()
-		if err := s.InsertRun(b.Context(), large(n), make([]byte, 300), nil); err != nil {
-			b.Fatal(err)
-		}
-		b.StartTimer()
-		if err := s.EraseSecrets(b.Context(), large(n).ID); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
 func BenchmarkFind(b *testing.B) {
 	const all = 100000
 	s := openFull(b, all)

@@ -58,10 +58,7 @@ func writeUntilKilled(dir string) error {
 		if n%2 == 1 {
 			continue
 		}
-		if err := s.EraseSecrets(ctx, id); err != nil {
-			return err
-		}
-		r.State = runner.Succeeded
+		r.State, r.Spec.SecretEnv = runner.Succeeded, []runner.SecretEnv{{Name: "TOKEN"}}
 		if err := s.UpdateRun(ctx, r); err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/prewarm/prewarm/internal/problem"
 	"github.com/prewarm/prewarm/runner"
@@ -72,8 +73,12 @@ func (s *Store) InsertRun(ctx context.Context, r runner.Run, sealed []byte, scop
 	return nil
 }
 
-// UpdateRun writes down what became of a run.
+// UpdateRun writes down what became of a run. Its sealed secrets go with the same
+// write once its container exists, or never will.
 func (s *Store) UpdateRun(ctx context.Context, r runner.Run) error {
+	if len(r.Spec.SecretEnv) > 0 && (r.ContainerID != "" || r.State.Ended()) {
+		return s.updateAndErase(ctx, r)
+	}
 	if _, err := s.db.ExecContext(ctx, updateRun, runValues(r)...); err != nil {
 		return fmt.Errorf("update run %s: %w", r.ID, err)
 	}
@@ -102,11 +107,22 @@ func (s *Store) Run(ctx context.Context, id string) (runner.Run, error) {
 // RecordJoin writes down that a run answered a repeatable call that did not make
 // it.
 func (s *Store) RecordJoin(ctx context.Context, namespace, word, run string) error {
-	_, err := s.db.ExecContext(ctx, `INSERT INTO joined_calls (namespace, idempotency, run) VALUES ($1, $2, $3)`, namespace, word, run)
+	_, err := s.db.ExecContext(ctx, `INSERT INTO joined_calls (namespace, idempotency, run, joined_at) VALUES ($1, $2, $3, $4)`,
+		namespace, word, run, micros(time.Now()))
 	if err != nil {
 		return fmt.Errorf("record that run %s answered a call: %w", run, err)
 	}
 	return nil
+}
+
+// LatestCall gives the word of the repeatable call that a run answered last;
+// empty: that call was not repeatable.
+func (s *Store) LatestCall(ctx context.Context, run string) (word string, err error) {
+	err = s.db.QueryRowContext(ctx, `SELECT idempotency FROM joined_calls WHERE run = $1 ORDER BY joined_at DESC LIMIT 1`, run).Scan(&word)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = s.db.QueryRowContext(ctx, `SELECT idempotency FROM runs WHERE id = $1`, run).Scan(&word)
+	}
+	return word, found(err, fmt.Sprintf("no run has the id %q", run))
 }
 
 // ByIdempotency gives the run that answered a repeatable call, or

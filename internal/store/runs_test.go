@@ -131,6 +131,11 @@ func TestOneCallIsOneRun(t *testing.T) {
 	if got, err := s.ByIdempotency(t.Context(), "theirs", "joined"); err != nil || got.ID != "3" {
 		t.Errorf("a call that joined: %q %v", got.ID, err)
 	}
+	for run, want := range map[string]string{"1": "w", "3": "joined", "4": ""} {
+		if got, err := s.LatestCall(t.Context(), run); err != nil || got != want {
+			t.Errorf("the latest call of %s: %q %v, want %q", run, got, err, want)
+		}
+	}
 	if _, err := s.ByIdempotency(t.Context(), "default", "joined"); problem.CodeOf(err) != problem.RunNotFound {
 		t.Errorf("a call of another namespace: %v", err)
 	}

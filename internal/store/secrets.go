@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/prewarm/prewarm/runner"
 )
 
 // Secrets gives a run's sealed secrets; nil: it has none, or they were erased.
@@ -18,15 +20,26 @@ func (s *Store) Secrets(ctx context.Context, run string) ([]byte, error) {
 	return sealed, nil
 }
 
-// EraseSecrets forgets a run's secrets. The database overwrites what is deleted;
-// its log, which has the pages as they were, is emptied within a second.
-func (s *Store) EraseSecrets(ctx context.Context, run string) error {
-	result, err := s.db.ExecContext(ctx, `DELETE FROM run_secrets WHERE run = $1`, run)
-	if err != nil {
-		return fmt.Errorf("erase the secrets of run %s: %w", run, err)
-	}
-	if n, err := result.RowsAffected(); err != nil || n == 0 {
+// updateAndErase writes down what became of a run, and forgets its secrets, or
+// neither. The database overwrites what is deleted; its log, which has the pages
+// as they were, is emptied within a second.
+func (s *Store) updateAndErase(ctx context.Context, r runner.Run) error {
+	var erased int64
+	err := s.inTx(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, updateRun, runValues(r)...); err != nil {
+			return err
+		}
+		result, err := tx.ExecContext(ctx, `DELETE FROM run_secrets WHERE run = $1`, r.ID)
+		if err == nil {
+			erased, err = result.RowsAffected()
+		}
 		return err
+	})
+	if err != nil {
+		return fmt.Errorf("update run %s, and erase its secrets: %w", r.ID, err)
+	}
+	if erased == 0 {
+		return nil
 	}
 	select {
 	case s.erased <- struct{}{}:

@@ -43,6 +43,11 @@ func TestSecretsAreErasedFromTheFiles(t *testing.T) {
 	}
 }
 
+// made gives a run with secrets its container.
+func made(r *runner.Run) {
+	r.Spec.SecretEnv, r.ContainerID = []runner.SecretEnv{{Name: "TOKEN"}}, "c"
+}
+
 func eraseOneOfMany(t *testing.T, length int) {
 	dir := t.TempDir()
 	s := open(t, dir)
@@ -57,7 +62,7 @@ func eraseOneOfMany(t *testing.T, length int) {
 		t.Fatalf("got %q %v", got, err)
 	}
 	for range 2 { // the second time there is nothing to erase
-		if err := s.EraseSecrets(t.Context(), "0007"); err != nil {
+		if err := s.UpdateRun(t.Context(), with(t, "0007", made)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -88,7 +93,7 @@ func TestErasingWaitsForABackup(t *testing.T) {
 			t.Fatal(err)
 		}
 		stop := store.ReadFromOutside(t, dir)
-		if err := s.EraseSecrets(t.Context(), "0001"); err != nil {
+		if err := s.UpdateRun(t.Context(), with(t, "0001", made)); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)

@@ -97,7 +97,7 @@ var errSeen = errors.New("the line was seen")
 // firstLine times a submit until its first line. The run is stopped after it.
 func (s *server) firstLine(ctx context.Context, image, network string) (seen sighting, err error) {
 	begin := time.Now()
-	run, err := s.client.Submit(ctx, api.SubmitRun{Image: image, Command: livesOn(), Network: network})
+	run, err := s.client.Submit(ctx, api.SubmitRun{Image: image, Command: livesOn(), Network: network}, "")
 	if err != nil {
 		return seen, err
 	}
@@ -109,9 +109,9 @@ func (s *server) firstLine(ctx context.Context, image, network string) (seen sig
 	if !errors.Is(err, errSeen) || line.Text != livingOn {
 		return seen, errors.Join(fmt.Errorf("run %s printed %q", run.ID, line.Text), err)
 	}
-	run, err = s.client.Cancel(ctx, run.ID)
+	canceled, err := s.client.Cancel(ctx, run.ID)
 	if err == nil {
-		seen.outside = run.PlacedAt.Sub(begin) + begin.Add(seen.took).Sub(line.Time)
+		seen.outside = canceled.PlacedAt.Sub(begin) + begin.Add(seen.took).Sub(line.Time)
 	}
 	return seen, err
 }

@@ -37,6 +37,10 @@ type settings struct {
 
 	repositories, tags int           // of each, that are watched
 	every              time.Duration // how often each tag is looked at
+
+	lines, firehose  int // of a log
+	talkers          int // runs that print at once
+	underWay, active int // runs when a server is killed: on engines, and in memory
 }
 
 // benchmark is one question and how it is answered.
@@ -53,13 +57,25 @@ func benchmarks() []benchmark {
 		{name: "warm", hosts: warmHosts, run: benchWarm},
 		{name: "watch", hosts: 1, run: benchWatch},
 		{name: "fanout", hosts: fanoutHosts, run: benchFanout},
+		{name: "lines", hosts: 1, run: benchLines},
+		{name: "lag", hosts: 1, run: benchLag},
+		{name: "firehose", hosts: 1, run: benchFirehose},
+		{name: "memory", hosts: memoryHosts, run: benchMemory},
+		{name: "submit", hosts: 1, run: benchSubmit},
+		{name: "recovery", hosts: memoryHosts, run: benchRecovery},
 	}
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+	var err error
+	if words := os.Getenv(fakeVariable); words != "" {
+		err = beFake(ctx, words, os.Stdout)
+	} else {
+		err = run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1) //nolint:gocritic // stop has nothing to give back any more
 	}
@@ -120,6 +136,11 @@ func parse(args []string, usage io.Writer) (settings, []benchmark, error) {
 	flags.IntVar(&s.repositories, "repositories", 100, "repositories to watch")
 	flags.IntVar(&s.tags, "tags", 10, "tags to watch in each of them")
 	flags.DurationVar(&s.every, "every", 10*time.Second, "how often to look at each tag, in whole seconds")
+	flags.IntVar(&s.lines, "lines", 1_000_000, "lines of a log that is followed")
+	flags.IntVar(&s.firehose, "firehose", 10_000_000, "lines of the firehose")
+	flags.IntVar(&s.talkers, "talkers", 200, "runs that print at once")
+	flags.IntVar(&s.underWay, "under-way", 60, "runs on engines when a server is killed")
+	flags.IntVar(&s.active, "active", 1000, "runs in memory when a server is killed")
 	flags.Usage = func() {
 		fmt.Fprintf(usage, "usage: bench [flags] [%s]...\n", strings.Join(names, "|"))
 		flags.PrintDefaults()
@@ -127,8 +148,9 @@ func parse(args []string, usage io.Writer) (settings, []benchmark, error) {
 	if err := flags.Parse(args); err != nil {
 		return s, nil, err
 	}
-	if s.pairs < 1 || s.rounds < 1 || s.layers < 1 || s.layer < 1 || s.repositories < 1 || s.tags < 1 || s.every < time.Second {
-		return s, nil, errors.New("-n, -rounds, -layers, -layer-bytes, -repositories and -tags are 1 or more, and -every a second or more")
+	numbers := []int{s.pairs, s.rounds, s.layers, int(s.layer), s.repositories, s.tags, s.lines, s.firehose, s.talkers, s.underWay, s.active}
+	if slices.Min(numbers) < 1 || s.every < time.Second {
+		return s, nil, errors.New("all numbers are 1 or more, and -every a second or more")
 	}
 	chosen := all
 	if flags.NArg() > 0 {

@@ -14,7 +14,7 @@ func TestParseChoosesBenchmarks(t *testing.T) {
 		args []string
 		want []string
 	}{
-		{nil, []string{"run", "first-line", "warm", "watch", "fanout"}},
+		{nil, []string{"run", "first-line", "warm", "watch", "fanout", "lines", "lag", "firehose", "memory", "submit", "recovery"}},
 		{[]string{"-n", "3", "warm"}, []string{"warm"}},
 		{[]string{"first-line", "run"}, []string{"run", "first-line"}},
 	} {

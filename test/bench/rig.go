@@ -50,8 +50,9 @@ func (r *rig) close() error {
 // server is a running prewarm serve.
 type server struct {
 	*prewarmtest.Server
-	client *api.Client
-	log    *os.File
+	client  *api.Client
+	log     *os.File
+	address string
 }
 
 // close ends the server at once: its state is thrown away.
@@ -85,7 +86,7 @@ func (r *rig) serveSetup(ctx context.Context, name string, setup prewarmtest.Set
 	if err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
-	return &server{Server: s, client: &api.Client{URL: s.URL}, log: log}, nil
+	return &server{Server: s, client: &api.Client{URL: s.URL}, log: log, address: address}, nil
 }
 
 // lookPause is how often something slow is looked at: seldom enough to cost

@@ -80,10 +80,11 @@ CREATE TABLE joined_calls (
     namespace   TEXT NOT NULL,
     idempotency TEXT NOT NULL,
     run         TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    joined_at   BIGINT NOT NULL,
     PRIMARY KEY (namespace, idempotency)
 );
 
-CREATE INDEX calls_of_run ON joined_calls (run);
+CREATE INDEX calls_of_run ON joined_calls (run, joined_at);
 
 CREATE TABLE scopes (
     namespace  TEXT NOT NULL,

@@ -6,6 +6,9 @@
 //	program print LINE...        each argument as a line
 //	program lines N [PAUSE]      "line 1" … "line N", PAUSE between them
 //	program count N [WIDTH]      the numbers 1 … N as fast as it can, padded with blanks to WIDTH
+//	program paced N RATE WIDTH   N lines, RATE in a second, each with the time: see paced
+//	program work DIR NAME N PAUSE CODE
+//	                             a piece of work that proves that it was done once: see work
 //	program both N               "out i" and "err i" by turns
 //	program noeol TEXT           TEXT without a line feed
 //	program long BYTES           one line of that many bytes
@@ -83,6 +86,8 @@ func (p program) run(args []string) int {
 		"lines":   p.lines,
 		"count":   p.count,
 		"both":    p.both,
+		"paced":   p.paced,
+		"work":    p.work,
 		"bytes":   p.bytes,
 		"write":   write,
 		"cat":     p.cat,

@@ -58,7 +58,7 @@ func TestVerbs(t *testing.T) {
 
 func TestBadNumbers(t *testing.T) {
 	t.Parallel()
-	for _, args := range []string{"lines", "lines x", "lines 2 x", "both x", "long x", "long -1", "lines -1", "both -1", "sleep", "sleep x", "count", "count x", "count 2 x", "bytes", `bytes \z`, "write", "write x", "cat", "cat /no/such/file", "write /no/such/file x"} {
+	for _, args := range []string{"lines", "lines x", "lines 2 x", "both x", "long x", "long -1", "lines -1", "both -1", "sleep", "sleep x", "count", "count x", "count 2 x", "bytes", `bytes \z`, "write", "write x", "cat", "cat /no/such/file", "write /no/such/file x", "work", "work /no/such x 1 0s 0", "work . x y 0s 0", "work . x 1 z 0", "work . x 1 0s -1", "paced", "paced 1 2 x"} {
 		var out, errs bytes.Buffer
 		p := program{out: &out, err: &errs}
 		if code := p.run(strings.Fields(args)); code != exitUsage || errs.Len() == 0 {

@@ -7,9 +7,14 @@ import (
 	"time"
 )
 
-// pacedTick is how often paced writes what is due: often enough that lines don't
-// come in heaps that would look like a lag.
-const pacedTick = 2 * time.Millisecond
+// How often paced writes what is due: where lines are many, often enough that they
+// don't come in heaps that would look like a lag; else seldom enough that hundreds
+// of such programs leave the machine to others.
+const (
+	pacedTick = 2 * time.Millisecond
+	pacedRest = 50 * time.Millisecond
+	pacedMany = 1000 // lines in a second
+)
 
 // paced prints N lines, RATE of them in a second, padded with blanks to WIDTH:
 // each is its number and the time at which it was written, in nanoseconds since
@@ -30,6 +35,10 @@ func (p program) paced(args []string) (int, error) {
 	n, rate, width := values[0], values[1], values[2]
 	out := bufio.NewWriterSize(p.out, 64<<10)
 	line := make([]byte, 0, width+1)
+	tick := pacedTick
+	if rate < pacedMany {
+		tick = pacedRest
+	}
 	begin := time.Now()
 	for i := 0; i < n; {
 		for due := int(time.Since(begin).Seconds() * float64(rate)); i < min(due, n); i++ {
@@ -46,7 +55,7 @@ func (p program) paced(args []string) (int, error) {
 		if err := out.Flush(); err != nil {
 			return 0, err
 		}
-		time.Sleep(pacedTick)
+		time.Sleep(tick)
 	}
 	return 0, nil
 }
