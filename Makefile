@@ -21,7 +21,7 @@ packages_with = $(sort $(dir $(shell grep -rlE $(1) --include='*_test.go' .)))
 tests29 = ^($(shell grep -rlE '^//go:build e2e && engine29$$' --include='*_test.go' . | xargs grep -hoE '^func Test\w+' | sed 's/^func //' | paste -sd'|'))$$
 
 .DEFAULT_GOAL := help
-.PHONY: help build setup unit race e2e test engine29 e2e29 test-all lint fmt vet modules vuln fuzz benchmarks bench demo generate generated clean
+.PHONY: help build setup unit race e2e test engine29 e2e29 test-all lint fmt vet modules vuln fuzz benchmarks bench soak demo generate generated clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ demo: setup ## show the whole job on three real Docker hosts (root)
 
 bench: setup ## measure against docker run and docker pull (root)
 	go run ./test/bench
+
+soak: setup ## let runs survive ten minutes of faults on three real Docker hosts (root)
+	go run ./test/soak
 
 ## Testing
 

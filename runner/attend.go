@@ -47,12 +47,12 @@ func (r *Runner) follow(ctx context.Context, l *live, id string) {
 	offset := r.opts.Images.Facts(l.run.Host).ClockOffset
 	r.end(l, func(run *Run) {
 		run.Log = state.with(exit)
-		if run.Started.IsZero() {
-			run.Started = exit.Started.Add(-offset)
-		}
 		byUs := ran
 		if !known { // by its time then, which a crash does not take away
-			byUs = !run.Stop.Sent.IsZero() && !exit.Finished.Add(-offset).Before(run.Stop.Sent)
+			byUs = !run.Stop.Sent.IsZero() && !endOf(*run, exit, offset).Before(run.Stop.Sent)
+		}
+		if run.Started.IsZero() {
+			run.Started = exit.Started.Add(-offset)
 		}
 		outcome(run, exit, byUs)
 		run.Result = result
@@ -61,6 +61,15 @@ func (r *Runner) follow(ctx context.Context, l *live, id string) {
 		}
 	})
 	r.removeLater(r.now(l))
+}
+
+// endOf is when a container ended by our clock: as long after its start as the
+// engine says, for a clock that was set meanwhile has no part in that.
+func endOf(run Run, exit Exit, offset time.Duration) time.Time {
+	if run.Started.IsZero() { // an earlier life of ours saw it
+		return exit.Finished.Add(-offset)
+	}
+	return run.Started.Add(exit.Finished.Sub(exit.Started))
 }
 
 // await waits for a container's end, however often its host is lost on the way.

@@ -120,6 +120,10 @@ func (m mortalStore) UpdateRun(ctx context.Context, r runner.Run) error {
 	return m.life.change(func() error { return m.memory.UpdateRun(ctx, r) })
 }
 
+func (m mortalStore) RecordJoin(ctx context.Context, namespace, word, run string) error {
+	return m.life.change(func() error { return m.memory.RecordJoin(ctx, namespace, word, run) })
+}
+
 func (m mortalStore) DeleteRuns(ctx context.Context, ids []string) error {
 	return m.life.change(func() error { return m.memory.DeleteRuns(ctx, ids) })
 }

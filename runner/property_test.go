@@ -16,6 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/prewarm/prewarm/internal/docker/dockertest"
@@ -430,18 +431,36 @@ func (o *ordeal) submit(ask runner.Ask) {
 		o.fail("the answer to a submit is not on disk: %v", err)
 		return
 	}
+	o.joins(ask, answer)
 	if !slices.Contains(o.runs, run.ID) {
 		o.runs = append(o.runs, run.ID)
 	}
 	if run.Terms.Key != ask.Terms.Key || run.Terms.Key != "" && run.Terms.Epoch < ask.Terms.Epoch {
 		o.fail("a submit with key %q, epoch %d was answered with run %s of %q, %d", ask.Terms.Key, ask.Terms.Epoch, run.ID, run.Terms.Key, run.Terms.Epoch)
 	}
-	// Narrowed: the word of a call that joined a run is not written down.
-	if ask.Idempotency != "" && run.Idempotency == ask.Idempotency {
+	if ask.Idempotency != "" {
 		if earlier := o.answers[ask.Idempotency]; earlier != "" && earlier != run.ID {
 			o.fail("the call %s got run %s first, and then %s", ask.Idempotency, earlier, run.ID)
 		}
 		o.answers[ask.Idempotency] = run.ID
+	}
+}
+
+// joins looks whether a run may answer a submit that no word repeats.
+func (o *ordeal) joins(ask runner.Ask, answer runner.Answer) {
+	run := answer.Run
+	done := run.State == runner.Succeeded || run.State == runner.Lost && run.Exited && run.ExitCode == 0
+	switch {
+	case ask.Idempotency != "":
+	case !answer.Joined && slices.Contains(o.runs, run.ID):
+		o.fail("run %s answers a submit as a new one, and is not", run.ID)
+	case !answer.Joined:
+	case ask.Terms.Key == "":
+		o.fail("a submit without a key joined run %s", run.ID)
+	case run.State.Ended() && (ask.Terms.Join != runner.JoinSuccess || !done || run.Rejected):
+		o.fail("a submit under join: %s was answered with run %s, which is %s, rejected %t", ask.Terms.Join, run.ID, run.State, run.Rejected)
+	case ask.OnConflict != runner.ConflictJoin && !cmp.Equal(run.Asked, ask.Spec):
+		o.fail("a submit joined run %s, which is another piece of work: %s", run.ID, cmp.Diff(run.Asked, ask.Spec))
 	}
 }
 

@@ -23,8 +23,9 @@ const (
 
 // codeError ends the program with a code of its own, and says why if err does.
 type codeError struct {
-	code int
-	err  error
+	code  int
+	err   error
+	usage bool // the command line could not be understood
 }
 
 func (e *codeError) Error() string {
@@ -48,10 +49,17 @@ func execute(ctx context.Context, args []string) int {
 	if said != nil {
 		printError(os.Stderr, said)
 	}
-	if code != exitUsage {
-		return code
+	var coded *codeError
+	if errors.As(err, &coded) && coded.usage {
+		return usageCode(cmd)
 	}
-	switch cmd.Name() { // 2 would be taken for the container's
+	return code
+}
+
+// usageCode is the exit code of a verb whose command line can't be understood.
+// From run and wait 2 would be taken for the container's.
+func usageCode(cmd *cobra.Command) int {
+	switch cmd.Name() {
 	case verbRun:
 		return exitNothingRan
 	case verbWait:

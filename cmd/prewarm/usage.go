@@ -14,7 +14,7 @@ import (
 
 // misused is the error of a command line that can't be understood.
 func misused(cmd *cobra.Command, message string) error {
-	return &codeError{code: exitUsage, err: problem.New(problem.InvalidRequest, message, "see "+cmd.CommandPath()+" --help")}
+	return &codeError{code: exitUsage, usage: true, err: problem.New(problem.InvalidRequest, message, "see "+cmd.CommandPath()+" --help")}
 }
 
 // group makes a command that only holds verbs: alone it prints its help, and a
