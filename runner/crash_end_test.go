@@ -118,15 +118,14 @@ func (o *ordeal) outcome(run runner.Run) {
 	case a == nil:
 	case !a.over:
 		wrong("its container runs")
+	case run.Exited && run.Stop.Why != "" && within(o.clocks[a.host], run.Placed, run.Ended):
+		// Narrowed: by a clock that was set meanwhile nobody knows whether the stop
+		// or the end was first.
 	case run.State == runner.Succeeded && (a.code != 0 || !a.signaled.IsZero() || a.killed):
 		wrong("it did not succeed by itself")
 	case run.State == runner.Failed && (a.code == 0 || a.code != run.ExitCode || !a.signaled.IsZero() || a.killed):
 		wrong("it did not fail by itself with that code")
 	case run.State == runner.Canceled || run.State == runner.TimedOut:
-		// Narrowed: by a clock that was set meanwhile nobody knows which was first.
-		if within(o.clocks[a.host], run.Placed, run.Ended) {
-			return
-		}
 		if run.Stop.Why == "" || !run.Exited || a.ended.Before(run.Stop.At) {
 			wrong("it had ended before anybody wished that")
 		}

@@ -21,7 +21,7 @@ func (p Policy) check(s Spec) error {
 		{ofHost(s.Network), p.HostNamespaces, "network " + s.Network, "set runner.policy.host_namespaces"},
 		{ofHost(s.PID), p.HostNamespaces, "pid " + s.PID, "set runner.policy.host_namespaces"},
 		{ofHost(s.IPC), p.HostNamespaces, "ipc " + s.IPC, "set runner.policy.host_namespaces"},
-		{!ofHost(s.Network) && s.Network != "", len(p.Networks) == 0 || slices.Contains(p.Networks, s.Network), "network " + s.Network, "add it to runner.policy.networks"},
+		{!ofHost(s.Network), len(p.Networks) == 0 || slices.Contains(p.Networks, networkOf(s)), "network " + networkOf(s), "add it to runner.policy.networks"},
 	} {
 		if ask.wants && !ask.allowed {
 			return notAllowed(ask.what, ask.mend)
@@ -79,6 +79,15 @@ const ownVolumes = "prewarm-"
 
 func notAllowed(what, mend string) error {
 	return problem.New(problem.NotAllowed, fmt.Sprintf("the server's policy does not allow %s", what), mend+" in the server's configuration, or leave it out")
+}
+
+// networkOf names the network that a container gets: where nothing is said, the
+// engine's default.
+func networkOf(s Spec) string {
+	if s.Network == "" || s.Network == "default" {
+		return "bridge"
+	}
+	return s.Network
 }
 
 // ofHost tells a namespace that is not the container's own.

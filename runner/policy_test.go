@@ -67,6 +67,9 @@ func TestPolicy(t *testing.T) {
 	if err := (Policy{Networks: []string{"none"}}).check(Spec{Network: "bridge"}); err == nil {
 		t.Error("a network that is not in the list was allowed")
 	}
+	if err := (Policy{Networks: []string{"none"}}).check(Spec{}); err == nil {
+		t.Error("the engine's default network was allowed, and is not in the list")
+	}
 	if err := (Policy{CapAdd: []string{"ALL"}}).check(Spec{CapAdd: []string{"NET_ADMIN"}}); err != nil {
 		t.Error("ALL does not allow one:", err)
 	}

@@ -81,6 +81,10 @@ var ops = []string{
 	"follow", "follow", "lose reader", "look", "time",
 }
 
+// planned is the least n of a crash that comes with the (n-planned)-th effect
+// from then on; one below comes at once.
+const planned = 8
+
 func drawOp(t *rapid.T) op {
 	o := op{
 		what: rapid.SampledFrom(ops).Draw(t, "what"),
@@ -204,7 +208,6 @@ func survive(dir string, ops []op) string {
 	if o.failure() == "" {
 		o.quiet()
 	}
-	o.stats()
 	o.over()
 	return o.failure()
 }
@@ -303,10 +306,10 @@ func (o *ordeal) do(p op) {
 			o.submit(o.asked[p.n%len(o.asked)])
 		}
 	case "crash":
-		if p.n < 8 {
+		if p.n < planned {
 			o.life.kill()
 		} else {
-			o.life.plan(p.n-8, p.yes)
+			o.life.plan(p.n-planned, p.yes)
 		}
 	case "restart":
 		o.stop()

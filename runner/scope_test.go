@@ -126,7 +126,7 @@ func TestFilesForTheNextTask(t *testing.T) {
 			}
 		}
 		s.images.set(one, map[string]string{"a": "b", "b": "a"}[first.Host])
-		s.refused(files("cat", "/work/a"), problem.ImageNotWarm)
+		s.refused(files("cat", "/work/a"), problem.ScopeHost)
 		s.images.set(one, "a", "b")
 		if _, err := s.r.EndScope(context.Background(), "dag"); err != nil {
 			t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -306,6 +307,9 @@ func (r *Runner) startable(run Run, use *scopeUse) error {
 	for name, why := range unfit {
 		cold[name] = why
 	}
+	if err := r.coldError(run, cold); problem.CodeOf(err) != problem.ImageNotWarm {
+		return err
+	}
 	return use.cold(run, cold)
 }
 
@@ -371,12 +375,20 @@ func noHost(run Run, unfit map[string]string) error {
 		"ask for less, or for other hosts; prewarm status lists them")
 }
 
+// drained is what Images.WarmHosts says of a host that somebody drained.
+const drained = "drained"
+
 // notWarm says on which hosts an image is not warm, and why.
 func notWarm(image string, pin registry.Pin, cold map[string]string) error {
 	if len(cold) == 0 {
 		return problem.New(problem.ImageNotWarm,
 			fmt.Sprintf("%s at %s is not meant for any host: it is no longer in the configuration, or its hosts are not", image, pin.Digest().Short()),
 			"put it back into the configuration, or run another image")
+	}
+	if slices.Contains(slices.Collect(maps.Values(cold)), drained) {
+		return problem.New(problem.NoHost,
+			fmt.Sprintf("no host takes %s at %s now: %s", image, pin.Digest().Short(), listed(cold)),
+			"let a drained host take runs again with prewarm undrain, or wait for another with --wait-warm")
 	}
 	return problem.New(problem.ImageNotWarm,
 		fmt.Sprintf("%s at %s is warm on none of its hosts: %s", image, pin.Digest().Short(), listed(cold)),

@@ -92,4 +92,4 @@ func (s *session) cancelNow(ctx context.Context) (api.Run, error) {
 }
 
 // codeOf is the exit code of a program that a signal ended.
-func codeOf(s os.Signal) int { return 128 + int(s.(syscall.Signal)) }
+func codeOf(s os.Signal) int { return exitSignal + int(s.(syscall.Signal)) }

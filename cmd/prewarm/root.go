@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,6 +20,9 @@ import (
 const (
 	exitFailed = 1 // what was asked for was tried, or refused, and is not so
 	exitUsage  = 2 // the command line can't be understood
+	// exitSignal and the number of a signal make the code of a program that it
+	// ended.
+	exitSignal = 128
 )
 
 // codeError ends the program with a code of its own, and says why if err does.
@@ -47,13 +51,31 @@ func execute(ctx context.Context, args []string) int {
 	}
 	code, said := exitCode(err)
 	if said != nil {
-		printError(os.Stderr, said)
+		tell(said, code)
 	}
 	var coded *codeError
 	if errors.As(err, &coded) && coded.usage {
 		return usageCode(cmd)
 	}
 	return code
+}
+
+// tell prints an error. After a signal nobody waits for that: stderr may be the
+// same stalled pipe as stdout, and whoever sent the signal kills us soon.
+func tell(err error, code int) {
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		printError(os.Stderr, err)
+	}()
+	var patience <-chan time.Time
+	if code > exitSignal {
+		patience = time.After(quietWithin)
+	}
+	select {
+	case <-told:
+	case <-patience:
+	}
 }
 
 // usageCode is the exit code of a verb whose command line can't be understood.

@@ -49,6 +49,9 @@ func (c *cli) newServe() *cobra.Command {
 				return err
 			}
 			defer reloadOnHangup(a)()
+			// Lines of runs may be forwarded to standard output: whoever reads it and
+			// goes away must not end the server.
+			signal.Ignore(syscall.SIGPIPE)
 			go func() {
 				<-ctx.Done()
 				stop()

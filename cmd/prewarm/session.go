@@ -102,7 +102,10 @@ func (s *session) submit(ctx context.Context) (api.Submitted, error) {
 	case caught := <-s.signals:
 		select {
 		case a := <-answered:
-			s.signals <- caught // there is room: it was taken out of there
+			select {
+			case s.signals <- caught:
+			default: // more came meanwhile: one of them does as well
+			}
 			return a.submitted, a.err
 		case <-time.After(submitWithin):
 			return api.Submitted{}, &codeError{code: codeOf(caught), err: fmt.Errorf("%s before the server answered: it may have accepted the run", caught)}

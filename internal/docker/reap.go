@@ -26,7 +26,7 @@ func (h *Host) Stop(ctx context.Context, id string, grace time.Duration) (ran bo
 	case !running(seen.State.Status):
 		return false, nil
 	}
-	seconds := int(math.Ceil(max(grace, 0).Seconds()))
+	seconds := int(math.Ceil(min(max(grace, 0), longestGrace).Seconds()))
 	limit := time.Duration(seconds)*time.Second + stopSlack
 	err = h.call(ctx, limit, "stop container "+short(id), func(ctx context.Context, s *session) error {
 		return s.api.ContainerStop(ctx, id, container.StopOptions{Timeout: &seconds})
@@ -36,6 +36,10 @@ func (h *Host) Stop(ctx context.Context, id string, grace time.Duration) (ran bo
 	}
 	return true, err
 }
+
+// longestGrace is more patience than a stop needs, and less than a Duration can't
+// hold.
+const longestGrace = 7 * 24 * time.Hour
 
 // Remove removes a container that has ended or was never started, with its
 // anonymous volumes and its log. One that is gone, or that someone is removing,

@@ -48,7 +48,7 @@ func (h *Host) Result(ctx context.Context, id, path string, limit int64) ([]byte
 	} else if lost != nil {
 		return nil, lost
 	}
-	return nil, h.noResult(what, "the program left no such file", err)
+	return nil, h.noResult(what, "the program left no such file")
 }
 
 // plainFile gives the file that an archive holds. The engine resolves the links
@@ -58,11 +58,11 @@ func (h *Host) plainFile(archive io.Reader, what string, limit int64) ([]byte, e
 	header, err := r.Next()
 	switch {
 	case errors.Is(err, io.EOF):
-		return nil, h.noResult(what, "the engine's archive is empty", nil)
+		return nil, h.noResult(what, "the engine's archive is empty")
 	case err != nil:
 		return nil, err
 	case header.Typeflag != tar.TypeReg:
-		return nil, h.noResult(what, "it is no plain file", nil)
+		return nil, h.noResult(what, "it is no plain file")
 	case header.Size > limit:
 		return nil, h.longResult(what, fmt.Sprintf("it has %d bytes", header.Size), limit)
 	}
@@ -73,8 +73,8 @@ func (h *Host) plainFile(archive io.Reader, what string, limit int64) ([]byte, e
 	return data, err
 }
 
-func (h *Host) noResult(what, why string, err error) error {
-	return problem.Wrap(problem.ResultMissing, err, fmt.Sprintf("%s on host %s: %s", what, h.name, why), "let the program write its result there as a plain file")
+func (h *Host) noResult(what, why string) error {
+	return problem.New(problem.ResultMissing, fmt.Sprintf("%s on host %s: %s", what, h.name, why), "let the program write its result there as a plain file")
 }
 
 func (h *Host) longResult(what, why string, limit int64) error {

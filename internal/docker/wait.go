@@ -28,6 +28,9 @@ const (
 	confirmLimit = time.Second
 	// sawEndLimit is how long the events that an engine keeps may take to come.
 	sawEndLimit = time.Second
+	// toldWithin is how long after an end the engine's event of it comes. It waits
+	// for the log until then, some 100 ms; the start of an engine takes longer.
+	toldWithin = time.Second
 	// madeUp is the code of a container whose end nobody saw.
 	madeUp = 255
 
@@ -127,7 +130,7 @@ func (h *Host) judge(ctx context.Context, id string, exit runner.Exit, w witness
 	case w.life == now && w.running && !w.broken: // seen to its end
 	case w.life != "" && now != "" && !survives:
 		exit.Unwitnessed = w.life != now
-	case h.sawEnd(ctx, id):
+	case h.sawEnd(ctx, id, exit.Finished):
 	case survives:
 		// The engine may have been down. It asked containerd for the code then,
 		// or made one up where its containerd had gone with it.
@@ -140,9 +143,11 @@ func (h *Host) judge(ctx context.Context, id string, exit runner.Exit, w witness
 }
 
 // sawEnd tells whether the engine, in its present life, was there when a
-// container ended: only then it has an event of that. It keeps the last 256
-// events of all kinds, so a "no" proves nothing.
-func (h *Host) sawEnd(ctx context.Context, id string) bool {
+// container ended: only then it has an event of that moment. One that finds its
+// containers ended when it starts makes an event of each as well, but later than
+// their ends. It keeps the last 256 events of all kinds, so a "no" proves
+// nothing.
+func (h *Host) sawEnd(ctx context.Context, id string, finished time.Time) bool {
 	saw := false
 	_ = h.call(ctx, sawEndLimit, "ask for the end of container "+short(id), func(ctx context.Context, s *session) error { // no answer is a no
 		ctx, cancel := context.WithCancel(ctx)
@@ -152,8 +157,8 @@ func (h *Host) sawEnd(ctx context.Context, id string) bool {
 			Filters: filters.NewArgs(filters.Arg("container", id), filters.Arg("event", string(events.ActionDie))),
 		})
 		select {
-		case <-told:
-			saw = true
+		case e := <-told:
+			saw = time.Unix(0, e.TimeNano).Sub(finished) < toldWithin
 		case err := <-errs:
 			h.log.Debug("the engine has no word of a container's end", "container", short(id), "error", err)
 		}

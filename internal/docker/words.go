@@ -134,7 +134,8 @@ var createSayings = []saying{
 // startSayings tell why a container could not be started, where we know a mend.
 var startSayings = []saying{
 	{[]string{"executable file not found"}, problem.StartFailed, "the command is not in the image", mendCommand},
-	{[]string{"no such file or directory"}, problem.StartFailed, "the command is not in the image", mendCommand},
+	{[]string{"gathering device information"}, problem.StartFailed, "the host has no such device", "name a device that is there, or run on a host that has it"},
+	{[]string{"exec:", "no such file or directory"}, problem.StartFailed, "the command is not in the image", mendCommand},
 	{[]string{"exec:", "permission denied"}, problem.StartFailed, "the command can't be executed", "set its x bit in the image, or run it through its interpreter"},
 	{[]string{"exec format error"}, problem.StartFailed, "the command can't be executed", "a script needs a #! line; a program must be built for the host's platform"},
 	{[]string{"unable to find user"}, problem.StartFailed, "the image has no such user", "give the user by its numbers (1000:1000), or create it in the image"},
