@@ -49,7 +49,7 @@ func (r *Runner) follow(ctx context.Context, l *live, id string) {
 		run.Log = state.with(exit)
 		byUs := ran
 		if !known { // by its time then, which a crash does not take away
-			byUs = !run.Stop.Sent.IsZero() && !endOf(*run, exit, offset).Before(run.Stop.Sent)
+			byUs = endedByStop(*run, exit, offset)
 		}
 		if run.Started.IsZero() {
 			run.Started = exit.Started.Add(-offset)
@@ -63,14 +63,30 @@ func (r *Runner) follow(ctx context.Context, l *live, id string) {
 	r.removeLater(r.now(l))
 }
 
-// endOf is when a container ended by our clock: as long after its start as the
-// engine says, for a clock that was set meanwhile has no part in that.
-func endOf(run Run, exit Exit, offset time.Duration) time.Time {
-	if run.Started.IsZero() { // an earlier life of ours saw it
-		return exit.Finished.Add(-offset)
+// endedByStop tells by its time whether a container's end came after a stop was
+// sent to it. There are two ways to know that time by our clock: from the
+// engine's, and from how long it ran. Where they disagree the host's clock was
+// set meanwhile, and a code that a stop leads to speaks for one.
+func endedByStop(run Run, exit Exit, offset time.Duration) bool {
+	if run.Stop.Sent.IsZero() {
+		return false
 	}
-	return run.Started.Add(exit.Finished.Sub(exit.Started))
+	byClock := !exit.Finished.Add(-offset).Before(run.Stop.Sent)
+	if run.Started.IsZero() { // an earlier life of ours started it
+		return byClock
+	}
+	byDuration := !run.Started.Add(exit.Finished.Sub(exit.Started)).Before(run.Stop.Sent)
+	if byClock == byDuration {
+		return byClock
+	}
+	return exit.Code == exitKilled || exit.Code == exitTerminated
 }
+
+// The codes of a program that SIGKILL or SIGTERM ended.
+const (
+	exitKilled     = 137
+	exitTerminated = 143
+)
 
 // await waits for a container's end, however often its host is lost on the way.
 // It ends with problem.ContainerLost where the container is gone, and with
@@ -149,6 +165,7 @@ func (r *Runner) see(ctx context.Context, l *live) (Look, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	l.freed = false // what can be known needs no release
 	if !l.run.Unreachable.IsZero() {
 		r.log.Info("host answers again for a run", "run", run.ID, "host", run.Host, "after", time.Since(l.run.Unreachable).Round(time.Millisecond))
 		l.run.Unreachable = time.Time{}
@@ -197,7 +214,8 @@ func outcome(run *Run, exit Exit, byUs bool) {
 	switch {
 	case exit.Unwitnessed:
 		run.State, run.Reason = Interrupted, problem.EngineRestarted
-		run.Detail = "the engine was restarted, or may have been, while the container ran, so its exit code proves nothing"
+		run.Detail = fmt.Sprintf("the engine was restarted, or may have been, while the container ran, so its exit code %d proves nothing", exit.Code)
+		run.ExitCode, run.Exited, run.Signal, run.OOMKilled = 0, false, 0, false
 	case byUs:
 		run.State, run.Reason = stopped(run.Stop.Why)
 	case exit.Code == 0:
@@ -220,15 +238,19 @@ func (r *Runner) result(ctx context.Context, l *live, id string) ([]byte, error)
 	r.mu.Lock()
 	limit := r.setup.MaxResult
 	r.mu.Unlock()
-	engine, err := r.engineOf(l.run.Host)
-	if err != nil {
-		return nil, err
+	for deadline := time.Now().Add(sweepPatience); ; pause(ctx, retryLook) {
+		engine, err := r.engineOf(l.run.Host)
+		var b []byte
+		if err == nil {
+			b, err = engine.Result(ctx, id, path, limit)
+		}
+		switch {
+		case err == nil:
+			return compactJSON(b, path)
+		case problem.CodeOf(err) != problem.HostUnreachable || ctx.Err() != nil || time.Now().After(deadline):
+			return nil, err
+		}
 	}
-	b, err := engine.Result(ctx, id, path, limit)
-	if err == nil {
-		b, err = compactJSON(b, path)
-	}
-	return b, err
 }
 
 // endGone ends a run whose container is not on its host any more. Where another

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/prewarm/prewarm/internal/problem"
@@ -11,8 +12,9 @@ import (
 // debt is a stop that is owed to the container of a run that has ended here, as
 // far as anybody could know.
 type debt struct {
-	run  Run
-	paid chan struct{} // closed once nothing is owed any more
+	run     Run
+	writing sync.Mutex    // held over each write of the run
+	paid    chan struct{} // closed once nothing is owed any more
 }
 
 // owe begins to pay. The caller holds mu.
@@ -32,7 +34,7 @@ const (
 // pay stops the container and removes it as soon as its host answers.
 func (r *Runner) pay(ctx context.Context, d *debt) {
 	for wait := retryPay; ctx.Err() == nil && !isClosed(d.paid); wait = min(2*wait, maxRetryPay) {
-		found, err := r.payOnce(ctx, d.run)
+		found, err := r.payOnce(ctx, d)
 		if err == nil && r.settle(ctx, d, found) {
 			return
 		}
@@ -50,7 +52,8 @@ type found struct {
 	exit   *Exit // it had ended by itself
 }
 
-func (r *Runner) payOnce(ctx context.Context, run Run) (found, error) {
+func (r *Runner) payOnce(ctx context.Context, d *debt) (found, error) {
+	run := d.run
 	engine, err := r.engineOf(run.Host)
 	if err != nil {
 		return found{}, err
@@ -63,6 +66,9 @@ func (r *Runner) payOnce(ctx context.Context, run Run) (found, error) {
 		return found{}, err
 	}
 	if seen.Running {
+		if err := r.noteSent(ctx, d); err != nil {
+			return found{}, err
+		}
 		ran, err := engine.Stop(ctx, seen.ID, r.grace(run))
 		if err != nil {
 			return found{}, err
@@ -81,16 +87,40 @@ func (r *Runner) payOnce(ctx context.Context, run Run) (found, error) {
 			return found{}, err
 		}
 		f = found{detail: fmt.Sprintf("its container had ended when host %s answered again", run.Host)}
-		if !exit.Unwitnessed {
+		if !exit.Unwitnessed && !endedByStop(d.run, exit, r.opts.Images.Facts(run.Host).ClockOffset) {
 			f.exit = &exit
 		}
 	}
 	return f, engine.Remove(ctx, seen.ID)
 }
 
+// noteSent writes down that a stop is sent, before it goes: an end after that is
+// no success of the program's own.
+func (r *Runner) noteSent(ctx context.Context, d *debt) error {
+	d.writing.Lock()
+	defer d.writing.Unlock()
+	if !d.run.Stop.Sent.IsZero() || isClosed(d.paid) {
+		return nil
+	}
+	run := d.run
+	run.Stop.Sent = time.Now()
+	if err := r.opts.Store.UpdateRun(ctx, run); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	d.run = run
+	return nil
+}
+
 // settle writes down that nothing is owed any more. A lost run stays lost; how
 // its container ended is told beside that, and decides whether its work is done.
 func (r *Runner) settle(ctx context.Context, d *debt, f found) bool {
+	d.writing.Lock()
+	defer d.writing.Unlock()
+	if isClosed(d.paid) {
+		return true // by a release, or the other way round
+	}
 	run := d.run
 	run.Owed = false
 	if f.detail != "" {
@@ -128,10 +158,10 @@ func (r *Runner) grace(run Run) time.Duration {
 func (r *Runner) Release(ctx context.Context, id string) (Run, error) {
 	r.mu.Lock()
 	l, d := r.lives[id], r.owed[id]
-	if l != nil && !l.run.Unreachable.IsZero() {
+	unreachable := l != nil && (!l.run.Unreachable.IsZero() || l.run.ContainerID != "" && !r.opts.Images.Facts(l.run.Host).Reachable)
+	if unreachable {
 		l.freed = true
 	}
-	unreachable := l != nil && l.freed
 	r.mu.Unlock()
 	switch {
 	case unreachable:

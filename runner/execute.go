@@ -212,22 +212,31 @@ func (r *Runner) resume(ctx context.Context, l *live) {
 		case !seen.Fresh:
 			r.follow(ctx, l, seen.ID)
 			return
-		case isClosed(l.stop):
-			r.removeLater(r.now(l))
-			r.endStopped(l)
-			return
 		}
 		if since.IsZero() {
 			since = time.Now()
 		}
-		if time.Since(since) < startDoubt {
+		switch {
+		case time.Since(since) < startDoubt:
 			pause(ctx, retryLook)
-			continue
-		}
-		if r.startAgain(ctx, l, seen) {
+		case isClosed(l.stop):
+			if r.fence(ctx, l, seen.ID) {
+				r.endStopped(l)
+				return
+			}
+			pause(ctx, retryLook)
+		case r.startAgain(ctx, l, seen):
 			return
 		}
 	}
+}
+
+// fence removes a container that was never started, so that no start which is
+// still under way can have an effect. It gives false where that did not work:
+// it may run by now.
+func (r *Runner) fence(ctx context.Context, l *live, id string) bool {
+	engine, err := r.engineOf(l.run.Host)
+	return err == nil && engine.Remove(ctx, id) == nil
 }
 
 // startAgain starts a container that was never started, and goes on with it. It
@@ -246,6 +255,9 @@ func (r *Runner) startAgain(ctx context.Context, l *live, seen Look) (done bool)
 	case ctx.Err() != nil || problem.CodeOf(err) == problem.HostUnreachable:
 		return false
 	default:
+		if again, lost := r.see(ctx, l); lost != nil || !again.Fresh && again.Failed == "" {
+			return false // an earlier start had its effect just now
+		}
 		r.removeLater(r.now(l))
 		r.refuse(l, err)
 	}

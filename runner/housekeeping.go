@@ -157,42 +157,46 @@ func (r *Runner) removeLogs(ctx context.Context, before time.Time, total int64) 
 		if ctx.Err() != nil {
 			return
 		}
-		if err := r.retainLog(ctx, id, before, total, &sum); err != nil {
+		stays, err := r.retainLog(ctx, id, before, total, &sum)
+		if err == nil && stays {
+			err = r.opts.Spool.Compress(id)
+		}
+		if err != nil {
 			r.log.Warn("a log is not looked after; trying again later", "run", id, "error", err)
 		}
 	}
 }
 
-// retainLog removes or compresses one log; sum is what newer ones take.
-func (r *Runner) retainLog(ctx context.Context, id string, before time.Time, total int64, sum *int64) error {
+// retainLog removes one log, or tells that it stays; sum is what newer ones take.
+func (r *Runner) retainLog(ctx context.Context, id string, before time.Time, total int64, sum *int64) (stays bool, err error) {
 	r.admission.Lock() // a submit makes the log before its run is anywhere
 	defer r.admission.Unlock()
 	r.mu.Lock()
 	under := r.lives[id] != nil
 	r.mu.Unlock()
 	if under {
-		return nil
+		return false, nil
 	}
 	run, err := r.opts.Store.Run(ctx, id)
 	if problem.CodeOf(err) == problem.RunNotFound {
-		return r.opts.Spool.Remove(id) // its run was forgotten, or never written down
+		return false, r.opts.Spool.Remove(id) // its run was forgotten, or never written down
 	}
-	if err != nil {
-		return err
+	if err != nil || !run.State.Ended() {
+		return false, err
 	}
 	size, err := r.opts.Spool.Size(id)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if run.Ended.Before(before) || total > 0 && *sum+size > total {
 		run.Log.Removed = true
 		if err := r.opts.Store.UpdateRun(ctx, run); err != nil {
-			return err
+			return false, err
 		}
-		return r.opts.Spool.Remove(id)
+		return false, r.opts.Spool.Remove(id)
 	}
 	*sum += size
-	return r.opts.Spool.Compress(id)
+	return true, nil
 }
 
 // removeLater removes a run's container off the path of whoever waits for it.

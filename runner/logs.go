@@ -213,6 +213,9 @@ func (f *follower) resume(ctx context.Context) (since time.Time, err error) {
 		}
 	}
 	since = last.Add(-slack)
+	if f.l.log.State().Cut.Last > 0 {
+		since = last // nobody knows which lines within the slack were cut
+	}
 	f.reading.known = make(map[lineKey]int)
 	return since, f.l.log.Tail(since, func(e spool.Entry) error {
 		if e.Stream != string(Ours) {
@@ -380,8 +383,11 @@ func (f *follower) state(ended bool, err error) logResult {
 
 // with adds what the engine said of the log.
 func (l logResult) with(exit Exit) LogState {
-	if exit.LogGap != "" {
+	switch {
+	case exit.LogGap != "":
 		l.Complete, l.Gap = false, exit.LogGap
+	case exit.Unwitnessed && l.Complete:
+		l.Complete, l.Gap = false, "the engine was restarted, or may have been, while the container ran: what it had in hand then may be lost"
 	}
 	return l.LogState
 }

@@ -31,6 +31,10 @@ func (r *Runner) end(l *live, set func(*Run)) {
 	ok := r.must(l, func(run *Run) {
 		set(run)
 		run.Ended, run.Waiting = now, ""
+		if run.SameAs == "" {
+			state := l.log.State()
+			run.Log.Lines, run.Log.Bytes = state.Lines, state.Bytes
+		}
 		if gap != "" {
 			run.Log.Complete, run.Log.Gap = false, gap
 		}
@@ -58,14 +62,6 @@ func (r *Runner) end(l *live, set func(*Run)) {
 
 // afterwards does what an end leaves to do, and nobody waits for.
 func (r *Runner) afterwards(run Run) {
-	if run.Terms.KeepVolume && run.State != Succeeded && run.Spec.ScopeVolume != "" {
-		r.started.Go(func() {
-			_, err := r.changeScope(r.life, run.Terms.Scope, func(s *Scope) error { s.Keep = true; return nil })
-			if err != nil {
-				r.log.Error("the volume of a failed run may be removed with its scope", "run", run.ID, "scope", run.Terms.Scope, "error", err)
-			}
-		})
-	}
 	r.started.Go(func() {
 		select {
 		case <-r.packing: // one at a time: it is the processor's work
@@ -87,6 +83,9 @@ func (r *Runner) save(ctx context.Context, l *live, set func(*Run)) error {
 	r.mu.Lock()
 	run := l.run
 	r.mu.Unlock()
+	if run.State.Ended() {
+		return nil // what comes after an outcome changes nothing
+	}
 	set(&run)
 	if err := r.opts.Store.UpdateRun(ctx, run); err != nil {
 		return err

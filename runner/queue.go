@@ -42,8 +42,10 @@ type look struct {
 	// taken are the hosts for which a run waits that comes first: nobody
 	// overtakes it there, or a large run would wait for ever.
 	taken map[string]bool
-	// claims names the oldest run of each key that is not over.
+	// claims names the oldest run of each key that is not over, and newest the
+	// newest one.
 	claims map[workKey]string
+	newest map[workKey]Run
 	groups map[workKey]int // runs under way, by concurrency group
 	images map[string]int  // the same by image
 }
@@ -55,7 +57,7 @@ type workKey struct{ namespace, name string }
 func (r *Runner) look(now time.Time) *look {
 	k := &look{
 		now: now, due: maxIdle, taken: make(map[string]bool),
-		claims: make(map[workKey]string), groups: make(map[workKey]int), images: make(map[string]int),
+		claims: make(map[workKey]string), newest: make(map[workKey]Run), groups: make(map[workKey]int), images: make(map[string]int),
 	}
 	for _, l := range r.lives {
 		k.claim(l.run)
@@ -71,6 +73,9 @@ func (r *Runner) look(now time.Time) *look {
 
 func (k *look) claim(run Run) {
 	key := workKey{run.Terms.Namespace, run.Terms.Key}
+	if run.Terms.Key != "" && !run.State.Ended() && run.ID > k.newest[key].ID {
+		k.newest[key] = run
+	}
 	if oldest := k.claims[key]; run.Terms.Key != "" && (oldest == "" || run.ID < oldest) {
 		k.claims[key] = run.ID
 	}
@@ -101,6 +106,9 @@ func (r *Runner) enqueue(l *live) {
 func (r *Runner) tryPlace(l *live, k *look) (wait string) {
 	if earlier := k.claims[workKey{l.run.Terms.Namespace, l.run.Terms.Key}]; earlier != "" && earlier != l.run.ID {
 		return "for the end of run " + earlier + ", which has the same key"
+	}
+	if r.lives[l.run.After] != nil || r.owed[l.run.After] != nil {
+		return "for the end of run " + l.run.After + ", which has the same key"
 	}
 	if l.fixing {
 		return "for its digest to be written down"
@@ -135,7 +143,7 @@ func (r *Runner) tryPlace(l *live, k *look) (wait string) {
 		maps.Copy(cold, unfit)
 		return r.waitOrRefuse(l, k, r.coldError(l.run, cold))
 	}
-	l.cold = time.Time{}
+	l.cold, l.ready = time.Time{}, true
 	if group := k.grouped(l.run, r.setup.Images[l.run.Image].Concurrent); group != "" {
 		return group
 	}
@@ -197,21 +205,21 @@ func (r *Runner) tryPin(l *live, k *look) (wait string) {
 	return "for its digest to be written down"
 }
 
-// coldPatience is how long a run that waits for a slot, and did not ask to wait
-// for warmth, stays queued after its hosts were lost or lost its image.
+// coldPatience is how long a run that could have started, and waits for a slot or
+// its key, stays queued after its hosts were lost or lost its image.
 const coldPatience = 10 * time.Minute
 
 // waitOrRefuse says what a run waits for while it may, and ends it with err
 // after that. The caller holds mu.
 func (r *Runner) waitOrRefuse(l *live, k *look, err error) (wait string) {
 	until := l.run.Submitted.Add(l.run.Terms.WaitWarm)
-	if l.run.Terms.WaitWarm == 0 {
-		// It was accepted, so it could have started: a host that is away for a
-		// moment is no reason to refuse it now.
-		if l.cold.IsZero() {
-			l.cold = k.now
-		}
-		until = l.cold.Add(coldPatience)
+	if l.cold.IsZero() {
+		l.cold = k.now
+	}
+	// A host that is away for a moment is no reason to refuse a run that could
+	// have started before.
+	if patient := l.cold.Add(coldPatience); l.ready && until.Before(patient) {
+		until = patient
 	}
 	if k.now.Before(until) {
 		k.at(until)

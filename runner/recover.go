@@ -60,6 +60,7 @@ func (r *Runner) recover(run Run) error {
 			r.started.Go(func() { r.endStopped(l) })
 			return nil
 		}
+		l.ready = true // as far as is known; the hosts were not asked anything yet
 		r.enqueue(l)
 		return nil
 	}

@@ -76,6 +76,7 @@ type live struct {
 	run     Run
 	avoid   map[string]avoided // hosts where it was placed in vain
 	cold    time.Time          // since when it could start nowhere; zero: it can
+	ready   bool               // it could have been started before
 	fixing  bool               // what it waits for is being written down, or read
 	cleared bool               // the outcome of the run before it is known
 	wishing bool               // a stop is being written down

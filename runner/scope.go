@@ -304,6 +304,7 @@ func (r *Runner) makeVolume(ctx context.Context, run Run, engine Engine) (name s
 func (r *Runner) keepScopes(ctx context.Context, now time.Time) {
 	for _, s := range r.Scopes() {
 		if r.scopeBusy(s) {
+			r.touchScope(ctx, s, now)
 			continue
 		}
 		switch {
@@ -316,6 +317,26 @@ func (r *Runner) keepScopes(ctx context.Context, now time.Time) {
 		}
 	}
 	r.dropVolumes(ctx)
+}
+
+// touchScope notes that a scope is in use, now and then on disk.
+func (r *Runner) touchScope(ctx context.Context, s Scope, now time.Time) {
+	if now.Sub(s.Used) < time.Hour {
+		return
+	}
+	_, err := r.changeScope(ctx, s.Name, func(s *Scope) error { s.Used = now; return nil })
+	if err != nil {
+		r.log.Warn("the use of a pin scope was not written down; trying again", "scope", s.Name, "error", err)
+	}
+}
+
+// wantsKept tells whether a run of a scope failed that wants its volume kept.
+func (r *Runner) wantsKept(ctx context.Context, s Scope) (bool, error) {
+	runs, err := r.opts.Store.Runs(ctx, Filter{Scope: s.Name})
+	return slices.ContainsFunc(runs, func(run Run) bool {
+		executed := run.ContainerID != "" && run.Spec.ScopeVolume != ""
+		return run.Terms.KeepVolume && executed && !run.succeeded() && run.Terms.Namespace == s.Namespace
+	}), err
 }
 
 func (r *Runner) forgetScope(ctx context.Context, s Scope) {
@@ -351,6 +372,17 @@ func (r *Runner) scopeBusy(s Scope) bool {
 func (r *Runner) dropVolumes(ctx context.Context) {
 	for _, s := range r.Scopes() {
 		if s.Ended.IsZero() || s.Volume == "" || s.Keep || r.scopeBusy(s) || !r.opts.Images.Facts(s.Host).Reachable {
+			continue
+		}
+		kept, err := r.wantsKept(ctx, s)
+		if err == nil && kept {
+			_, err = r.changeScope(ctx, s.Name, func(s *Scope) error { s.Keep = true; return nil })
+			r.log.Info("the volume of an ended pin scope is kept, since a run of it failed that wants that", "scope", s.Name, "host", s.Host, "volume", s.Volume)
+		}
+		if kept || err != nil {
+			if err != nil {
+				r.log.Warn("the volume of an ended pin scope is not looked after; trying again", "scope", s.Name, "error", err)
+			}
 			continue
 		}
 		engine, err := r.engineOf(s.Host)

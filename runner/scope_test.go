@@ -79,7 +79,11 @@ func TestAnUnusedScopeEndsAndIsForgotten(t *testing.T) {
 		if scope, err := s.r.Scope("dag"); err != nil || !scope.Ended.IsZero() {
 			t.Errorf("a scope with a run under way ended: %+v %v", scope, err)
 		}
-		s.settle(2 * time.Hour)
+		s.settle(20 * time.Hour) // its last use was not the submit, but the run
+		if scope, err := s.r.Scope("dag"); err != nil || !scope.Ended.IsZero() {
+			t.Errorf("ended too early: %+v %v", scope, err)
+		}
+		s.settle(6 * time.Hour)
 		if scope, err := s.r.Scope("dag"); err != nil || scope.Ended.IsZero() {
 			t.Errorf("%+v %v", scope, err)
 		}
@@ -138,6 +142,16 @@ func TestFilesForTheNextTask(t *testing.T) {
 					t.Errorf("volume %s is left on %s", volume, name)
 				}
 			}
+		}
+		kept := scoped("other", "exit", "1")
+		kept.Spec.ScopeVolume, kept.Terms.KeepVolume = "/work", true
+		s.expectEnd(s.ask(kept).Run.ID, runner.Failed, problem.ExitCode)
+		if _, err := s.r.EndScope(context.Background(), "other"); err != nil {
+			t.Fatal(err)
+		}
+		s.settle(time.Minute)
+		if scope, err := s.r.Scope("other"); err != nil || !scope.Keep || scope.Volume == "" {
+			t.Errorf("not kept: %+v %v", scope, err)
 		}
 		bad := command("version")
 		bad.Spec.ScopeVolume = "/work"

@@ -71,6 +71,16 @@ func (r *Runner) overdue(l *live, k *look) {
 	if l.run.Stop.Why != "" || l.wishing {
 		return
 	}
+	// A crash may have come between the write of a run that takes another one's
+	// place and that one's stop.
+	if newer := k.newest[workKey{l.run.Terms.Namespace, l.run.Terms.Key}]; newer.ID > l.run.ID {
+		why := StopReplaced
+		if newer.Terms.Epoch != l.run.Terms.Epoch {
+			why = StopEpoch
+		}
+		r.wishSoon(l, why)
+		return
+	}
 	if deadline := l.run.deadline(); !deadline.IsZero() {
 		if !k.now.Before(deadline) {
 			r.wishSoon(l, StopDeadline)
@@ -166,7 +176,8 @@ const retryStop = 5 * time.Second
 // seen to have ended.
 func (r *Runner) stop(ctx context.Context, l *live, id string, over <-chan struct{}) (ran, known bool) {
 	now := time.Now()
-	first := r.now(l).Stop.Sent.IsZero()
+	// Whether one may have been sent that nobody knows of.
+	doubt := !r.now(l).Stop.Sent.IsZero()
 	sent := r.must(l, func(run *Run) {
 		if run.Stop.Sent.IsZero() {
 			run.Stop.Sent = now // before it goes: after a crash it may have gone
@@ -183,7 +194,7 @@ func (r *Runner) stop(ctx context.Context, l *live, id string, over <-chan struc
 		grace = r.setup.Grace
 	}
 	r.mu.Unlock()
-	for ; ctx.Err() == nil && !isClosed(over); first = false {
+	for ctx.Err() == nil && !isClosed(over) {
 		engine, err := r.engineOf(host)
 		if err == nil {
 			ran, err = engine.Stop(ctx, id, grace)
@@ -191,8 +202,9 @@ func (r *Runner) stop(ctx context.Context, l *live, id string, over <-chan struc
 		if err == nil {
 			failpoint.Here("stop.sent")
 			// One that had ended may have ended by a stop that was sent before.
-			return ran, ran || first
+			return ran, ran || !doubt
 		}
+		doubt = doubt || ran // the container ran, and the answer to its stop was lost
 		if ctx.Err() == nil {
 			r.log.Warn("container not stopped; trying again", "run", l.run.ID, "host", host, "error", err)
 		}
@@ -202,5 +214,5 @@ func (r *Runner) stop(ctx context.Context, l *live, id string, over <-chan struc
 		case <-time.After(retryStop):
 		}
 	}
-	return false, false
+	return false, !doubt
 }

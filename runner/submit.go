@@ -244,6 +244,7 @@ func (r *Runner) draft(a *asked, ruled verdict) (*live, *scopeUse, error) {
 		return nil, nil, problem.New(problem.InvalidRequest, "scope_volume: the run has no pin scope", "say pin_scope, too")
 	}
 	l := newLive(run)
+	l.ready = run.Terms.WaitWarm == 0 // it is refused below otherwise
 	if err := r.startable(l.run, use); err != nil {
 		if !a.sought && coldCodes[problem.CodeOf(err)] {
 			return nil, nil, r.seek(a, l.run)

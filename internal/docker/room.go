@@ -113,8 +113,8 @@ func (h *Host) furnish(ctx context.Context, made container.InspectResponse, c ru
 // helper makes a container that is never started, with the volumes of one whose
 // root is read-only: an archive is unpacked in none of those. It mounts them by
 // their names, which the engine has given to all, so they stay when it goes. It
-// has our instance's label and no run's: one that was left behind is claimed by
-// nobody.
+// has the run's label, so that a sweep leaves it alone while the run is created;
+// one that was left behind goes with the first sweep after the run's end.
 func (h *Host) helper(ctx context.Context, made container.InspectResponse, c runner.Container, r room) (string, error) {
 	var shared []mount.Mount
 	for _, m := range made.Mounts {
@@ -124,7 +124,7 @@ func (h *Host) helper(ctx context.Context, made container.InspectResponse, c run
 	}
 	var answer container.CreateResponse
 	err := h.call(ctx, createLimit, creating(c)+": its helper", func(ctx context.Context, s *session) (err error) {
-		of := &container.Config{Image: c.Pin.String(), Entrypoint: []string{"/helper"}, Labels: map[string]string{labelInstance: h.instance}}
+		of := &container.Config{Image: c.Pin.String(), Entrypoint: []string{"/helper"}, Labels: map[string]string{labelInstance: h.instance, labelRun: c.Run}}
 		answer, err = s.api.ContainerCreate(ctx, of, &container.HostConfig{Mounts: shared, NetworkMode: "none", LogConfig: logConfig()}, nil, nil, "")
 		return err
 	})

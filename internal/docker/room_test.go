@@ -139,7 +139,8 @@ func TestReadOnlyRootsHaveAHelper(t *testing.T) {
 	if diff := cmp.Diff(want, helper.HostConfig.Mounts); diff != "" || helper.HostConfig.ReadonlyRootfs {
 		t.Errorf("the helper's root is read-only: %v; its mounts (-want +got):\n%s", helper.HostConfig.ReadonlyRootfs, diff)
 	}
-	if helper.Labels[labelInstance] != "inst" || helper.Labels[labelRun] != "" {
+	// The run's too: a sweep would remove what no run claims.
+	if helper.Labels[labelInstance] != "inst" || helper.Labels[labelRun] != "r1" {
 		t.Errorf("the helper has labels %v", helper.Labels)
 	}
 	want = []mount.Mount{{Type: "volume", Source: "scope1", Target: "/share"}, {Type: "volume", Target: "/airflow/xcom"}}

@@ -34,7 +34,8 @@ const (
 	// madeUp is the code of a container whose end nobody saw.
 	madeUp = 255
 
-	gapEngineDown = "the engine was down when the container ended, or may have been: what it printed then is lost"
+	gapEngineDown      = "the engine was down when the container ended, or may have been: what it printed then is lost"
+	gapEngineRestarted = "the engine was restarted while the container ran, or may have been: what it had in hand then may be lost"
 )
 
 // errNotEnded is how the engine's "not running" differs from "ended".
@@ -139,35 +140,48 @@ func (h *Host) judge(ctx context.Context, id string, exit runner.Exit, w witness
 	default: // no network to tell by
 		exit.Unwitnessed = true
 	}
+	if survives && exit.LogGap == "" {
+		// A container that outlives its engine keeps what it prints meanwhile, but
+		// not what the engine had in hand when it ended (seen once: 99 lines of a
+		// hundred).
+		if _, told := h.remembers(ctx, id, events.ActionStart); !told {
+			exit.LogGap = gapEngineRestarted
+		}
+	}
 	return exit, nil
 }
 
 // sawEnd tells whether the engine, in its present life, was there when a
 // container ended: only then it has an event of that moment. One that finds its
 // containers ended when it starts makes an event of each as well, but later than
-// their ends. It keeps the last 256 events of all kinds, so a "no" proves
-// nothing.
+// their ends.
 func (h *Host) sawEnd(ctx context.Context, id string, finished time.Time) bool {
-	saw := false
-	_ = h.call(ctx, sawEndLimit, "ask for the end of container "+short(id), func(ctx context.Context, s *session) error { // no answer is a no
+	at, told := h.remembers(ctx, id, events.ActionDie)
+	return told && at.Sub(finished) < toldWithin
+}
+
+// remembers tells when something happened to a container in the engine's present
+// life. It keeps the last 256 events of all kinds, so a "no" proves nothing.
+func (h *Host) remembers(ctx context.Context, id string, what events.Action) (at time.Time, told bool) {
+	_ = h.call(ctx, sawEndLimit, "ask for events of container "+short(id), func(ctx context.Context, s *session) error { // no answer is a no
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		told, errs := s.api.Events(ctx, events.ListOptions{
+		kept, errs := s.api.Events(ctx, events.ListOptions{
 			Since:   "1", // what is kept, at once; then nothing comes until the limit
-			Filters: filters.NewArgs(filters.Arg("container", id), filters.Arg("event", string(events.ActionDie))),
+			Filters: filters.NewArgs(filters.Arg("container", id), filters.Arg("event", string(what))),
 		})
 		select {
-		case e := <-told:
-			saw = time.Unix(0, e.TimeNano).Sub(finished) < toldWithin
+		case e := <-kept:
+			at, told = time.Unix(0, e.TimeNano), true
 		case err := <-errs:
-			h.log.Debug("the engine has no word of a container's end", "container", short(id), "error", err)
+			h.log.Debug("the engine has no word of a container", "container", short(id), "of", what, "error", err)
 		}
 		cancel()
 		for range errs { // the client's goroutine ends with its channel
 		}
 		return nil
 	})
-	return saw
+	return at, told
 }
 
 // waitThrough waits until the container has ended, as far as the engine says, or

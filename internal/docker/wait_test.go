@@ -154,8 +154,9 @@ func TestWaitUnderLiveRestore(t *testing.T) {
 		waits, looks, events        http.HandlerFunc
 		wantUnwitnessed, wantLogGap bool
 	}{
-		{"waited for", "a" + restores, ended, sequence(running, exited(3)), silent, false, false},
-		{"waited for, and the code is 255", "a" + restores, ended, sequence(running, exited(255)), silent, false, false},
+		{"waited for", "a" + restores, ended, sequence(running, exited(3)), died, false, false},
+		{"waited for, and the engine does not remember the start", "a" + restores, ended, sequence(running, exited(3)), silent, false, true},
+		{"waited for, and the code is 255", "a" + restores, ended, sequence(running, exited(255)), died, false, false},
 		{"ended before, and the engine saw it", "a" + restores, ended, exited(255), died, false, false},
 		{"ended before, and the engine tells nothing", "a" + restores, ended, exited(3), silent, false, true},
 		{"ended before with 255", "a" + restores, ended, exited(255), silent, true, true},

@@ -1,9 +1,11 @@
 package spool
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -123,6 +125,23 @@ func cutSegment(first int64, e Entry, line []byte) segment {
 		seg.texts = 0
 	}
 	return seg
+}
+
+// word gives the line that stands for the lines that were cut, to a reader that
+// has those up to number after: one that lags behind the cut meets it again as
+// it grows, and had some of the lines itself. It is told what it skips.
+func (s segment) word(after int64) ([]byte, error) {
+	if after < s.first {
+		return s.cut, nil
+	}
+	e, err := decode(bytes.TrimSuffix(s.cut, []byte("\n")))
+	if err != nil {
+		return nil, err
+	}
+	if _, why, ok := strings.Cut(e.Text, " bytes) "); ok { // how many these had is not known
+		e.Text = fmt.Sprintf("lines %d to %d %s", after+1, s.last, why)
+	}
+	return appendEntry(nil, e)
 }
 
 // bytesText writes a number of bytes as people do.

@@ -184,6 +184,49 @@ func TestAFollowerMeetsTheCut(t *testing.T) {
 	}
 }
 
+// TestAFollowerThatLagsIsToldWhatItSkips: the cut grows while it reads, so that
+// it meets it again and again.
+func TestAFollowerThatLagsIsToldWhatItSkips(t *testing.T) {
+	t.Parallel()
+	l := openLog(t, newStore(t, 0), leastBound)
+	const lines = 2000
+	appended, words := 0, 0
+	more := func(n int) {
+		n = min(n, lines-appended)
+		appendLines(t, l, numbered(appended+1, appended+n, 200)...)
+		appended += n
+		flush(t, l)
+	}
+	more(300)
+	var before Entry
+	read := collect(t, func(fn func(Entry) error) error {
+		return l.Read(t.Context(), 0, false, func(e Entry) error {
+			more(3)
+			return fn(e)
+		})
+	})
+	for _, e := range read {
+		switch {
+		case e.Stream == server:
+			words++
+			what := fmt.Sprintf("lines %d to %d ", before.Seq+1, e.Seq)
+			why := "were cut: the log passed its bound of 32 KiB (runner.logs.cap, or log_cap of the run)"
+			if !strings.HasPrefix(e.Text, what) || !strings.HasSuffix(e.Text, why) {
+				t.Errorf("behind line %d: %q, want %q and the reason", before.Seq, e.Text, what)
+			}
+		case e.Seq != before.Seq+1:
+			t.Errorf("line %d comes behind line %d without a word", e.Seq, before.Seq)
+		}
+		if !e.Time.After(before.Time) {
+			t.Errorf("line %d is not later than line %d", e.Seq, before.Seq)
+		}
+		before = e
+	}
+	if words < 2 || before.Seq != lines {
+		t.Errorf("%d words in %d lines up to %d: the test shows nothing", words, len(read), before.Seq)
+	}
+}
+
 func TestALineAboveTheBoundStays(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, 0)

@@ -72,8 +72,12 @@ func (r *reader) pass(ctx context.Context, seg segment) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		word, err := seg.word(r.after)
+		if err != nil {
+			return fmt.Errorf("read log of run %s: %w", r.run, err)
+		}
 		r.after = seg.last
-		return r.w(seg.cut)
+		return r.w(word)
 	}
 	if r.first != seg.first {
 		r.first, r.offset = seg.first, 0

@@ -45,16 +45,18 @@ func TestEnginesAndNetworksThatFail(t *testing.T) {
 		if err := b.host(f, run.Host).Stop(); err != nil { // SIGTERMs the job, which exits 7
 			t.Fatal(err)
 		}
-		ended := b.ended(run.ID)
-		if ended.State != "interrupted" || ended.ExitCode != nil {
-			t.Errorf("recorded %+v", ended)
-		}
 		b.awaitState(run.Host, "unreachable")
+		if held, err := b.client().Run(t.Context(), run.ID); err != nil || held.Ended || held.Unreachable == nil {
+			t.Errorf("before it is back: %+v %v", held, err)
+		}
 		if out := b.mustCLI("run", "jobs", "--", "version"); out != "one\n" {
 			t.Errorf("on the other host: %q", out)
 		}
 		if err := b.host(f, run.Host).Start(t.Context()); err != nil {
 			t.Fatal(err)
+		}
+		if ended := b.ended(run.ID); ended.State != "interrupted" || ended.Reason != "engine_restarted" {
+			t.Errorf("recorded %+v", ended)
 		}
 		b.awaitState(run.Host, "warm")
 	})

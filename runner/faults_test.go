@@ -1,0 +1,191 @@
+package runner_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prewarm/prewarm/internal/docker/dockertest"
+	"github.com/prewarm/prewarm/internal/problem"
+	"github.com/prewarm/prewarm/runner"
+)
+
+// polite ends with 0 when it is stopped.
+func polite(ctx context.Context, p *dockertest.Process) int {
+	select {
+	case <-p.Stopped:
+	case <-ctx.Done():
+	}
+	return 0
+}
+
+func TestAnEndByAnOwedStopIsNoSuccess(t *testing.T) {
+	inTime(t, func(s *scene) {
+		s.hosts["a"].Program("polite", polite)
+		first := s.ask(keyed("k", "polite")).Run
+		s.settle(time.Second)
+		s.down("a", true)
+		s.expectEnd(first.ID, runner.Lost, problem.ContactLost)
+		follower := s.ask(success(keyed("k", "polite"))).Run
+		s.hosts["a"].Fail(dockertest.CallRemove, false)
+		s.down("a", false)
+		s.settle(10 * time.Minute)
+		run := s.get(follower.ID)
+		if run.State == runner.Succeeded {
+			t.Errorf("the work that our stop ended counts as done: %s %s", run.Reason, run.Detail)
+		}
+	})
+}
+
+func TestAnEndByALostStopIsNoSuccess(t *testing.T) {
+	inTime(t, func(s *scene) {
+		s.hosts["a"].Program("polite", polite)
+		ask := with(keyed("k", "polite"), func(t *runner.Terms) { t.Limit = time.Hour })
+		first := s.ask(ask).Run
+		s.settle(time.Minute)
+		// The reply of the stop is lost and the link with it.
+		s.hosts["a"].Fail(dockertest.CallStop, true)
+		time.AfterFunc(59*time.Minute+time.Second/2, func() {})
+		s.hosts["a"].Fail(dockertest.CallConfirm, false)
+		go func() { time.Sleep(59*time.Minute + time.Millisecond); s.down("a", true) }()
+		run := s.end(first.ID)
+		follower := s.ask(success(ask)).Run
+		s.down("a", false)
+		s.settle(10 * time.Minute)
+		if run := s.get(follower.ID); run.State == runner.Succeeded {
+			t.Errorf("the work that our stop ended counts as done: %s %s", run.Reason, run.Detail)
+		}
+	})
+}
+
+func TestAStopThatNeverArrivedChangesNothing(t *testing.T) {
+	inTime(t, func(s *scene) {
+		first := s.ask(keyed("k", "sleep", "2m")).Run
+		s.settle(time.Second)
+		s.down("a", true)
+		s.settle(30 * time.Second)
+		if _, err := s.r.Cancel(context.Background(), first.ID); err != nil {
+			t.Fatal(err)
+		}
+		s.settle(5 * time.Minute)
+		s.down("a", false)
+		run := s.end(first.ID)
+		if n := s.hosts["a"].Stopped(first.ID); n != 0 || run.State != runner.Succeeded {
+			t.Errorf("stopped %d times; %s %s exit %d", n, run.State, run.Reason, run.ExitCode)
+		}
+	})
+}
+
+func TestACrashBetweenANewEpochAndTheOldOnesStop(t *testing.T) {
+	inTime(t, func(s *scene) {
+		old := s.ask(keyed("k", "sleep", "48h")).Run
+		s.settle(time.Second)
+		s.stop()
+		anew := s.get(old.ID)
+		anew = s.store.runs[old.ID]
+		anew.ID = "ffffffff-0000-7000-8000-000000000001"
+		anew.Terms.Epoch, anew.After, anew.State, anew.ContainerID, anew.Host = 1, old.ID, runner.Queued, "", ""
+		if err := s.store.InsertRun(context.Background(), anew, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		s.start()
+		again := s.ask(with(keyed("k", "sleep", "48h"), func(t *runner.Terms) { t.Epoch = 1 }))
+		s.settle(12 * time.Hour)
+		if run := s.get(anew.ID); run.State == runner.Queued {
+			t.Errorf("it waits %s, and nobody stops that: %s", run.Waiting, s.get(old.ID).State)
+		}
+	})
+}
+
+func TestReleasedTwiceAtOnce(t *testing.T) {
+	inTime(t, func(s *scene) {
+		first := s.ask(keyed("k", "sleep", "24h")).Run
+		s.settle(time.Second)
+		s.down("a", true)
+		s.expectEnd(first.ID, runner.Lost, problem.ContactLost)
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() { _, _ = s.r.Release(context.Background(), first.ID) })
+		}
+		all.Wait()
+	})
+}
+
+func TestARestartRefusesNothingThatCouldHaveStarted(t *testing.T) {
+	for _, wait := range []time.Duration{0, time.Minute} {
+		inTime(t, func(s *scene) {
+			for range 4 {
+				s.submit("sleep", "1h")
+			}
+			run := s.ask(with(command("lines", "1"), func(t *runner.Terms) { t.WaitWarm = wait })).Run
+			s.settle(10 * time.Minute)
+			s.expectState(run.ID, runner.Queued)
+			s.stop()
+			s.images.set(one) // the hosts were not asked yet
+			s.start()
+			s.settle(2 * time.Second)
+			s.images.set(one, "a", "b")
+			if ended := s.end(run.ID); ended.State != runner.Succeeded {
+				t.Errorf("wait_warm %s: %s %s %s", wait, ended.State, ended.Reason, ended.Detail)
+			}
+		})
+	}
+}
+
+func TestALongRunUsesItsScopeToItsEnd(t *testing.T) {
+	inTime(t, func(s *scene) {
+		ask := scoped("dag", "sleep", "25h")
+		ask.Spec.ScopeVolume = "/work"
+		first := s.ask(ask).Run
+		for range 9 {
+			s.settle(3 * time.Hour)
+		}
+		if run := s.get(first.ID); run.State != runner.Succeeded || time.Since(run.Ended) > 3*time.Hour {
+			t.Fatalf("%+v", run)
+		}
+		scope, err := s.r.Scope("dag")
+		if err != nil || !scope.Ended.IsZero() || scope.Volume == "" {
+			t.Errorf("two hours after its last run: %+v, %v", scope, err)
+		}
+	})
+}
+
+func TestAReleaseOfAHostThatIsBackIsVoid(t *testing.T) {
+	inTime(t, func(s *scene) {
+		first := s.ask(keyed("k", "sleep", "24h")).Run
+		s.settle(time.Second)
+		s.down("a", true)
+		s.settle(40 * time.Second)
+		for s.get(first.ID).Unreachable.IsZero() {
+			s.settle(time.Second)
+		}
+		// The host is back at the same moment.
+		s.hosts["a"].SetDown(false)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		run, err := s.r.Release(ctx, first.ID)
+		cancel()
+		s.images.change(func() { s.images.down["a"] = false })
+		s.settle(10 * time.Hour)
+		s.expectState(first.ID, runner.Running)
+		s.down("a", true)
+		s.settle(2 * time.Second)
+		s.down("a", false)
+		s.settle(time.Minute)
+		if run := s.get(first.ID); run.State.Ended() {
+			t.Errorf("after two seconds of silence, ten hours later: %s %s, container runs: %v", run.State, run.Reason, s.hosts["a"].Running())
+		}
+	})
+}
+
+func TestALostRunKeepsTheCountOfItsLines(t *testing.T) {
+	inTime(t, func(s *scene) {
+		first := s.ask(command("lines", "9", "1h")).Run
+		s.settle(2*time.Hour + time.Minute)
+		s.hosts["a"].Wipe()
+		run := s.end(first.ID)
+		if run.Log.Lines == 0 {
+			t.Errorf("%s with %+v; the spool has %d", run.State, run.Log, len(s.entries(first.ID)))
+		}
+	})
+}
