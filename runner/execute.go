@@ -68,12 +68,15 @@ func (r *Runner) create(ctx context.Context, l *live, engine Engine) (id string,
 
 func (r *Runner) makeContainer(ctx context.Context, l *live, engine Engine) (Created, error) {
 	r.mu.Lock()
-	run := l.run
+	run, policy := l.run, r.setup.Policy
 	var hostEnv []string
 	if h := r.hostOf(run.Host); h != nil {
 		hostEnv = h.Env
 	}
 	r.mu.Unlock()
+	if err := policy.check(run.Spec); err != nil {
+		return Created{}, err // a reload may have tightened it meanwhile
+	}
 	secret, err := r.secrets(ctx, run)
 	if err != nil {
 		return Created{}, err

@@ -351,21 +351,27 @@ const (
 // as fast as its log can be read, and what was read need not be read again. One
 // that has caught up is left at once.
 func (f *follower) drain(ctx context.Context) {
-	patience := idle
+	patience, quiet := idle, time.Unix(0, f.taken.Load())
 	if f.l.log.State().Lines > comparedWhole {
-		patience = wakes
+		patience, quiet = wakes, time.Now()
 	}
-	for ctx.Err() == nil && time.Since(time.Unix(0, f.taken.Load())) < patience {
+	for ctx.Err() == nil && time.Since(quiet) < patience {
 		select {
 		case <-f.whole:
 			return
 		case <-time.After(idle / 4):
 		}
+		if last := time.Unix(0, f.taken.Load()); last.After(quiet) {
+			quiet = last
+		}
 	}
 }
 
 // logResult is what is known of a log at its end.
-type logResult struct{ LogState }
+type logResult struct {
+	LogState
+	broken bool // it was not read in one piece
+}
 
 func (f *follower) state(ended bool, err error) logResult {
 	s := f.l.log.State()
@@ -378,12 +384,13 @@ func (f *follower) state(ended bool, err error) logResult {
 	default:
 		state.Complete = ended
 	}
-	return logResult{state}
+	return logResult{state, f.broken}
 }
 
 // with adds what the engine said of the log.
 func (l logResult) with(exit Exit) LogState {
 	switch {
+	case exit.LogGap != "" && !l.broken: // an engine that stops ends its logs
 	case exit.LogGap != "":
 		l.Complete, l.Gap = false, exit.LogGap
 	case exit.Unwitnessed && l.Complete:

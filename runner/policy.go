@@ -60,10 +60,12 @@ func (p Policy) checkPrivileges(s Spec) error {
 func (p Policy) checkFiles(s Spec) error {
 	for _, m := range s.Mounts {
 		switch {
-		case m.Kind == Bind && !below(m.Source, p.BindMounts):
-			return notAllowed("bind mount of "+m.Source, "add the folder, or one above it, to runner.policy.bind_mounts")
+		case m.Kind == Bind && !mountable(m.Source, p.BindMounts):
+			return notAllowed("bind mount of "+m.Source, "add the folder, or FOLDER/** for all below it, to runner.policy.bind_mounts")
 		case m.Kind == Volume && strings.HasPrefix(m.Source, ownVolumes):
 			return notAllowed("volume "+m.Source, "names that begin with "+ownVolumes+" are Prewarm's own: use scope_volume for files of a pin scope")
+		case m.Kind == Volume && m.Source != "" && !p.mayMount(m.Source):
+			return notAllowed("volume "+m.Source, "add its name, or its beginning and *, to runner.policy.volumes")
 		}
 	}
 	for _, e := range s.SecretEnv {
@@ -92,6 +94,25 @@ func networkOf(s Spec) string {
 
 // ofHost tells a namespace that is not the container's own.
 func ofHost(mode string) bool { return mode == "host" || strings.HasPrefix(mode, "container:") }
+
+// mayMount tells whether a volume is one of those that the policy names.
+func (p Policy) mayMount(volume string) bool {
+	return len(p.Volumes) == 0 || slices.ContainsFunc(p.Volumes, func(entry string) bool {
+		begin, open := strings.CutSuffix(entry, "*")
+		return volume == entry || open && strings.HasPrefix(volume, begin)
+	})
+}
+
+// mountable tells whether a folder of a host is listed, or below one that is
+// listed with all below it. What is below is not allowed with the folder: a run
+// that has it could put a link there, which engines follow, and the next run
+// would mount what the link leads to.
+func mountable(name string, listed []string) bool {
+	return slices.ContainsFunc(listed, func(entry string) bool {
+		folder, all := strings.CutSuffix(entry, "/**")
+		return all && below(name, []string{folder + "/"}) || !all && path.IsAbs(name) && path.Clean(name) == path.Clean(entry)
+	})
+}
 
 // below tells whether a path is one of the roots or in one. Links on the host
 // are not seen from here.

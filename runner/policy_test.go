@@ -9,7 +9,7 @@ import (
 func TestPolicy(t *testing.T) {
 	t.Parallel()
 	open := Policy{
-		Privileged: true, HostNamespaces: true, BindMounts: []string{"/srv/data"}, CapAdd: []string{"SYS_PTRACE"}, Devices: []string{"/dev/dri"},
+		Privileged: true, HostNamespaces: true, BindMounts: []string{"/srv/data/**", "/srv/one"}, CapAdd: []string{"SYS_PTRACE"}, Devices: []string{"/dev/dri"},
 		SecurityOpt: []string{"seccomp=unconfined"}, Sysctls: []string{"net.core.somaxconn"}, SecretFiles: []string{"/run/secrets"},
 	}
 	bind := func(source string) Spec {
@@ -32,6 +32,10 @@ func TestPolicy(t *testing.T) {
 		"the root itself":         {bind("/srv/data"), false, true},
 		"a bind with dots":        {bind("/srv/data/../../etc"), false, false},
 		"a neighbour":             {bind("/srv/data2"), false, false},
+		"one folder":              {bind("/srv/one"), false, true},
+		"one folder and a slash":  {bind("/srv/one/"), false, true},
+		"below the one folder":    {bind("/srv/one/link"), false, false},
+		"above the one folder":    {bind("/srv"), false, false},
 		"a relative path":         {bind("srv/data"), false, false},
 		"the engine's socket":     {bind("/var/run/docker.sock"), false, false},
 		"a volume":                {Spec{Mounts: []Mount{{Kind: Volume, Source: "cache", Target: "/c"}}}, true, true},
@@ -64,6 +68,9 @@ func TestPolicy(t *testing.T) {
 			}
 		})
 	}
+	if err := (Policy{BindMounts: []string{"/**"}}).check(bind("/etc/x")); err != nil {
+		t.Error("/** does not allow all:", err)
+	}
 	if err := (Policy{Networks: []string{"none"}}).check(Spec{Network: "bridge"}); err == nil {
 		t.Error("a network that is not in the list was allowed")
 	}
@@ -72,5 +79,18 @@ func TestPolicy(t *testing.T) {
 	}
 	if err := (Policy{CapAdd: []string{"ALL"}}).check(Spec{CapAdd: []string{"NET_ADMIN"}}); err != nil {
 		t.Error("ALL does not allow one:", err)
+	}
+}
+
+func TestPolicyOfVolumes(t *testing.T) {
+	t.Parallel()
+	p := Policy{Volumes: []string{"cache", "etl_*", "prewarm*"}}
+	for name, allowed := range map[string]bool{
+		"": true, "cache": true, "cache2": false, "etl_in": true, "etl_": true, "etl": false, "prewarm_state": true, "prewarm-scope": false, "*": false,
+	} {
+		err := p.check(Spec{Mounts: []Mount{{Kind: Volume, Source: name, Target: "/c"}}})
+		if (err == nil) != allowed || err != nil && problem.CodeOf(err) != problem.NotAllowed {
+			t.Errorf("volume %q: %v", name, err)
+		}
 	}
 }

@@ -250,7 +250,7 @@ func (r *Runner) copySame(ctx context.Context, id string, after int64, w func(ch
 	if err != nil || run.SameAs == "" {
 		return err
 	}
-	return r.opts.Spool.Copy(ctx, run.SameAs, after, w)
+	return r.CopyLog(ctx, run.SameAs, after, false, w)
 }
 
 // Wait gives a run once it has ended, or as it is when ctx ends. Whoever waits

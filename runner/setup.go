@@ -76,7 +76,8 @@ type Policy struct {
 	// HostNamespaces allows the host's network, pid and ipc, and those of other
 	// containers.
 	HostNamespaces bool
-	BindMounts     []string // folders of the hosts below which may be mounted
+	BindMounts     []string // folders of the hosts; one that ends in /** with all below it
+	Volumes        []string // names, or their beginnings and *; empty: any but ours
 	Networks       []string // names; empty: any but the host's and containers'
 	CapAdd         []string // ALL allows every one
 	Devices        []string // paths of the hosts
