@@ -106,7 +106,7 @@ func (r *Runner) await(ctx context.Context, l *live, id string) (Exit, error) {
 		if code, lost := r.outOfContact(l, err); lost {
 			return Exit{}, problem.Wrap(code, err, "follow the container of run "+l.run.ID, "")
 		}
-		pause(ctx, wait)
+		l.rest(ctx, wait)
 		wait = min(2*wait, maxRetry)
 		if errors.Is(err, errHeld) {
 			continue // on the old connections the engine still answers

@@ -152,6 +152,9 @@ func (r *Runner) grace(run Run) time.Duration {
 	return r.setup.Grace
 }
 
+// releaseWait is how long a release waits for its run to end.
+const releaseWait = 2 * time.Second
+
 // Release gives the key of a run free that can't be known: one whose host does
 // not answer ends as lost, and a stop that is owed is owed no more. What its
 // container does, if it is anywhere, is the admin's word from then on.
@@ -161,10 +164,18 @@ func (r *Runner) Release(ctx context.Context, id string) (Run, error) {
 	unreachable := l != nil && (!l.run.Unreachable.IsZero() || l.run.ContainerID != "" && !r.opts.Images.Facts(l.run.Host).Reachable)
 	if unreachable {
 		l.freed = true
+		select {
+		case l.poke <- struct{}{}:
+		default: // it will ask in a moment
+		}
 	}
 	r.mu.Unlock()
 	switch {
 	case unreachable:
+		// It ends with the next look that fails: soon, and its caller need not wait
+		// for a connection that hangs.
+		ctx, cancel := context.WithTimeout(ctx, releaseWait)
+		defer cancel()
 		return r.Wait(ctx, id)
 	case d != nil:
 		if !r.settle(context.WithoutCancel(ctx), d, found{detail: "released"}) {

@@ -59,7 +59,8 @@ type Observer interface {
 type Reaper interface {
 	// Stop sends the stop signal, waits for grace and kills. It tells whether
 	// the container ran when it was asked: one that had ended before was not
-	// stopped by us.
+	// stopped by us. Where it fails and the container ran, the stop may have been
+	// sent; where it did not, nothing was.
 	Stop(ctx context.Context, id string, grace time.Duration) (ran bool, err error)
 	// Remove removes a container that has ended; one that is gone is no error.
 	Remove(ctx context.Context, id string) error

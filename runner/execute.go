@@ -53,6 +53,11 @@ func (r *Runner) create(ctx context.Context, l *live, engine Engine) (id string,
 		if !r.requeue(l, "lost the image just now") {
 			r.endStopped(l)
 		}
+	case problem.CodeOf(err) == problem.Internal: // the store, or a fault of ours: nothing of the caller's
+		r.log.Error("the container of a run was not made; trying again", "run", l.run.ID, "host", l.run.Host, "error", err)
+		if !r.requeue(l, "could not be used just now") {
+			r.endStopped(l)
+		}
 	case problem.CodeOf(err) == problem.HostUnreachable:
 		// The engine may have made it and its answer was lost. It was not started,
 		// so that the run may go elsewhere; the sweep removes what is found there.
@@ -206,7 +211,7 @@ func (r *Runner) resume(ctx context.Context, l *live) {
 				r.endLost(l, code)
 				return
 			}
-			pause(ctx, retryLook)
+			l.rest(ctx, retryLook)
 			continue
 		case seen.Failed != "":
 			r.removeLater(r.now(l))

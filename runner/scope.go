@@ -235,7 +235,7 @@ func (r *Runner) putScope(s Scope) {
 func (r *Runner) fix(l *live, target Target) {
 	err := r.fixPin(l, target)
 	if err != nil {
-		r.log.Error("a digest was not written into its pin scope; trying again", "scope", r.now(l).Terms.Scope, "error", err)
+		r.log.Error("the digest of a run was not written down; trying again", "run", r.now(l).ID, "error", err)
 		pause(r.life, time.Second)
 	}
 	r.mu.Lock()
@@ -257,9 +257,13 @@ func (r *Runner) fixPin(l *live, target Target) error {
 			return err
 		}
 	}
+	// On disk before a container of that digest can be: the next life must not
+	// take another one.
+	if err := r.save(r.life, l, func(run *Run) { run.Pin = target.Pin }); err != nil {
+		return err
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	l.run.Pin = target.Pin
 	if use != nil {
 		r.putScope(*use.record(run))
 	}

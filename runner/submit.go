@@ -5,15 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/prewarm/prewarm/internal/failpoint"
 	"github.com/prewarm/prewarm/internal/problem"
-	"github.com/prewarm/prewarm/registry"
 )
 
 // Submit accepts a run, or finds the one that answers the submit already. What
@@ -215,105 +212,6 @@ func (r *Runner) join(run Run, differs []string, ask Ask) Answer {
 	return answer
 }
 
-// draft makes a run of a submit, and refuses what can't be.
-func (r *Runner) draft(a *asked, ruled verdict) (*live, *scopeUse, error) {
-	ask := a.Ask
-	target, use, err := r.target(a)
-	if err != nil && (problem.CodeOf(err) != problem.NoCurrent || ask.Terms.WaitWarm == 0) {
-		return nil, nil, err
-	}
-	r.mu.Lock()
-	defaults, policy := r.setup.Images[target.Image], r.setup.Policy
-	r.mu.Unlock()
-	id, err := uuid.NewV7()
-	if err != nil {
-		return nil, nil, fmt.Errorf("make a run id: %w", err)
-	}
-	run := Run{
-		ID: id.String(), Asked: ask.Spec, Spec: ask.Spec.over(defaults.Spec), Terms: ask.Terms, Idempotency: ask.Idempotency,
-		Image: target.Image, Track: target.Track, Pin: target.Pin, After: ruled.after, State: Queued, Submitted: time.Now(),
-	}
-	run.Terms.Epoch = ruled.epoch
-	if run.Terms.Limit == 0 {
-		run.Terms.Limit = defaults.Limit
-	}
-	if err := policy.check(run.Spec); err != nil {
-		return nil, nil, err
-	}
-	if run.Spec.ScopeVolume != "" && run.Terms.Scope == "" {
-		return nil, nil, problem.New(problem.InvalidRequest, "scope_volume: the run has no pin scope", "say pin_scope, too")
-	}
-	l := newLive(run)
-	l.ready = run.Terms.WaitWarm == 0 // it is refused below otherwise
-	if err := r.startable(l.run, use); err != nil {
-		if !a.sought && coldCodes[problem.CodeOf(err)] {
-			return nil, nil, r.seek(a, l.run)
-		}
-		return nil, nil, err
-	}
-	return l, use, nil
-}
-
-// coldCodes say that a digest is not warm, as far as is known without asking the
-// hosts.
-var coldCodes = map[problem.Code]bool{problem.ImageNotWarm: true, problem.PinCold: true, problem.PinUnavailable: true}
-
-func newLive(run Run) *live {
-	return &live{run: run, stop: make(chan struct{}), ended: make(chan struct{}), heard: time.Now()}
-}
-
-// target resolves what a submit names: in its scope first, then at the registry
-// if it is to be fresh, then by what is current.
-func (r *Runner) target(a *asked) (Target, *scopeUse, error) {
-	ask := a.Ask
-	target, err := r.opts.Images.Resolve(ask.Spec.Image)
-	use := r.useOf(ask.Terms)
-	if pin, ok := use.named(ask.Spec.Image); ok {
-		return pin, use, nil // repo@digest that the scope holds
-	}
-	if err != nil && problem.CodeOf(err) != problem.NoCurrent {
-		return Target{}, use, err
-	}
-	if pinned, ok := use.pinned(target); ok {
-		return pinned, use, nil
-	}
-	if ask.Terms.Fresh {
-		if a.fresh == nil {
-			return Target{}, use, r.askRegistry(a)
-		}
-		target, err = *a.fresh, nil
-	}
-	if err == nil {
-		use.add(target)
-	}
-	return target, use, err
-}
-
-// startable refuses a run that could not be placed for want of warmth or of a
-// host that fits.
-func (r *Runner) startable(run Run, use *scopeUse) error {
-	if run.Pin.IsZero() {
-		return nil
-	}
-	warm, cold := r.opts.Images.WarmHosts(run.Image, run.Pin)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	fitting, unfit := r.fitting(run, slices.Concat(warm, keysOf(cold)))
-	if len(fitting) == 0 && len(unfit) > 0 {
-		return noHost(run, unfit)
-	}
-	if run.Terms.WaitWarm > 0 || slices.ContainsFunc(fitting, func(c candidate) bool { return slices.Contains(warm, c.host) }) {
-		return nil
-	}
-	for name, why := range unfit {
-		cold[name] = why
-	}
-	if err := r.coldError(run, cold); problem.CodeOf(err) != problem.ImageNotWarm {
-		return err
-	}
-	return use.cold(run, cold)
-}
-
 // admit writes a run down and puts it into the queue.
 func (r *Runner) admit(ctx context.Context, l *live, ask Ask, use *scopeUse) error {
 	if err := r.full(); err != nil {
@@ -368,30 +266,4 @@ func (r *Runner) seal(values map[string]string) ([]byte, error) {
 		return nil, fmt.Errorf("encode the secrets of a run: %w", err)
 	}
 	return r.opts.Sealer.Seal(plain)
-}
-
-// noHost says why no host can take a run.
-func noHost(run Run, unfit map[string]string) error {
-	return problem.New(problem.NoHost, fmt.Sprintf("no host of %s can take the run: %s", run.Image, listed(unfit)),
-		"ask for less, or for other hosts; prewarm status lists them")
-}
-
-// drained is what Images.WarmHosts says of a host that somebody drained.
-const drained = "drained"
-
-// notWarm says on which hosts an image is not warm, and why.
-func notWarm(image string, pin registry.Pin, cold map[string]string) error {
-	if len(cold) == 0 {
-		return problem.New(problem.ImageNotWarm,
-			fmt.Sprintf("%s at %s is not meant for any host: it is no longer in the configuration, or its hosts are not", image, pin.Digest().Short()),
-			"put it back into the configuration, or run another image")
-	}
-	if slices.Contains(slices.Collect(maps.Values(cold)), drained) {
-		return problem.New(problem.NoHost,
-			fmt.Sprintf("no host takes %s at %s now: %s", image, pin.Digest().Short(), listed(cold)),
-			"let a drained host take runs again with prewarm undrain, or wait for another with --wait-warm")
-	}
-	return problem.New(problem.ImageNotWarm,
-		fmt.Sprintf("%s at %s is warm on none of its hosts: %s", image, pin.Digest().Short(), listed(cold)),
-		"wait for it with --wait-warm, or see prewarm status")
 }

@@ -90,7 +90,12 @@ func (f *Fake) Confirm(ctx context.Context) error {
 
 // Stop closes the process's Stopped channel and, after grace, kills.
 func (f *Fake) Stop(ctx context.Context, id string, grace time.Duration) (bool, error) {
-	return called(f, CallStop, func() (bool, error) { return f.stop(ctx, id, grace) })
+	ran := false
+	err := f.calls(CallStop, func() (err error) {
+		ran, err = f.stop(ctx, id, grace)
+		return err
+	})
+	return ran, err // a stop whose answer was lost was sent all the same
 }
 
 func (f *Fake) stop(ctx context.Context, id string, grace time.Duration) (ran bool, err error) {
