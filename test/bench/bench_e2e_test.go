@@ -4,17 +4,34 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 )
+
+// The benchmarks start this program anew to measure a Runner by itself.
+func TestMain(m *testing.M) {
+	words := os.Getenv(fakeVariable)
+	if words == "" {
+		os.Exit(m.Run())
+	}
+	if err := beFake(context.Background(), words, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
 
 // One pair, one round: the figures mean nothing, but each question gets its
 // answer on real engines.
 func TestEveryBenchmarkAnswers(t *testing.T) {
 	var out, log bytes.Buffer
 	args := []string{"-n", "1", "-rounds", "1", "-layers", "1", "-layer-bytes", "1000000", "-repositories", "3", "-tags", "2", "-every", "1s"}
+	args = append(args, "-lines", "1000", "-firehose", "20000", "-talkers", "2", "-under-way", "2", "-active", "20")
 	// fanout builds a registry for minutes.
-	if err := run(t.Context(), append(args, "run", "first-line", "warm", "watch"), &out, &log); err != nil {
+	args = append(args, "run", "first-line", "warm", "watch", "lines", "lag", "firehose", "memory", "submit", "recovery")
+	if err := run(t.Context(), args, &out, &log); err != nil {
 		t.Fatalf("%v\n%s", err, log.String())
 	}
 	for _, want := range []string{

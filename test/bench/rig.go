@@ -66,6 +66,10 @@ func (r *rig) serve(ctx context.Context, name string, hosts int, images ...strin
 	return r.serveSetup(ctx, name, setup)
 }
 
+// wholeLogs keeps the firehose's log from being cut: ten million short lines are
+// more than the 1 GiB that is the default, with what stands beside each of them.
+const wholeLogs = "runner: {logs: {cap: 4g}}\n"
+
 // serveSetup starts prewarm with a state and an address of its own. Its log is
 // in the rig's folder: a terminal would slow it.
 func (r *rig) serveSetup(ctx context.Context, name string, setup prewarmtest.Setup) (*server, error) {
@@ -75,7 +79,7 @@ func (r *rig) serveSetup(ctx context.Context, name string, setup prewarmtest.Set
 	}
 	setup.Address, setup.State = address, filepath.Join(r.dir, name)
 	file := filepath.Join(r.dir, name+".yaml")
-	if err := os.WriteFile(file, []byte(setup.String()), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(setup.String()+wholeLogs), 0o600); err != nil {
 		return nil, fmt.Errorf("write the configuration: %w", err)
 	}
 	log, err := os.Create(filepath.Join(r.dir, name+".log"))
