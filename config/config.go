@@ -59,6 +59,7 @@ func defaults() map[string]any {
 		"runner::policy::privileged":      false,
 		"runner::policy::host_namespaces": false,
 		"runner::policy::bind_mounts":     []any{},
+		"runner::policy::volumes":         []any{},
 		"runner::policy::networks":        []any{},
 		"runner::policy::cap_add":         []any{},
 		"runner::policy::devices":         []any{},

@@ -169,8 +169,8 @@ func TestLoadFull(t *testing.T) {
 			},
 			SecretKeyFile: filepath.Join(folder, "secrets/secret.key"), SecretKey: "thirty-two bytes that seal it al",
 			Policy: Policy{
-				Privileged: true, HostNamespaces: true, BindMounts: []string{"/srv/data"}, Networks: []string{"bridge", "none"},
-				CapAdd: []string{"SYS_PTRACE", "ALL"}, Devices: []string{"/dev/dri"}, SecurityOpt: []string{"seccomp=unconfined", "no-new-privileges=false"},
+				Privileged: true, HostNamespaces: true, BindMounts: []string{"/srv/data/**", "/srv/shared"}, Volumes: []string{"cache*", "etl_out"}, Networks: []string{"bridge", "none"},
+				CapAdd: []string{"SYS_PTRACE", "ALL"}, Devices: []string{"/dev/dri", "intel.com/gpu=0"}, SecurityOpt: []string{"seccomp=unconfined", "no-new-privileges=false"},
 				Sysctls: []string{"net.core.somaxconn", "kernel.shmmax"}, SecretFiles: []string{"/run/secrets"},
 			},
 		},

@@ -79,7 +79,10 @@ func listText(v reflect.Value) string {
 	if len(list) == 0 {
 		return "none"
 	}
-	return strings.Join(list, ", ")
+	if text := strings.Join(list, ", "); text != "none" { // a network has that name
+		return text
+	}
+	return "[none]"
 }
 
 // entries are the entries of a list, in order and by name.

@@ -66,11 +66,11 @@ func TestDiff(t *testing.T) {
 		"the runner": {
 			[]string{
 				"state: {path: /a}",
-				"state: {path: /a}\nrunner: {grace: 20s, queue: 5, logs: {cap: 2g, total: 9g}, forward: [{to: stdout}], policy: {privileged: true, cap_add: [NET_RAW, SYSLOG]}}",
+				"state: {path: /a}\nrunner: {grace: 20s, queue: 5, logs: {cap: 2g, total: 9g}, forward: [{to: stdout}], policy: {privileged: true, cap_add: [NET_RAW, SYSLOG], networks: [none]}}",
 			},
 			[]string{
 				"runner.grace 10s -> 20s", "runner.queue 1000 -> 5", "runner.logs.cap 1g -> 2g", "runner.logs.total none -> 9g", "runner.forward changed",
-				"runner.policy.privileged false -> true", "runner.policy.cap_add none -> NET_RAW, SYSLOG",
+				"runner.policy.privileged false -> true", "runner.policy.networks none -> [none]", "runner.policy.cap_add none -> NET_RAW, SYSLOG",
 			},
 		},
 		"what is tracked": {

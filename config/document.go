@@ -188,6 +188,7 @@ type policyDoc struct {
 	Privileged     bool      `mapstructure:"privileged" yaml:"privileged,omitempty"`
 	HostNamespaces bool      `mapstructure:"host_namespaces" yaml:"host_namespaces,omitempty"`
 	BindMounts     plainList `mapstructure:"bind_mounts" yaml:"bind_mounts,omitempty,flow"`
+	Volumes        plainList `mapstructure:"volumes" yaml:"volumes,omitempty,flow"`
 	Networks       plainList `mapstructure:"networks" yaml:"networks,omitempty,flow"`
 	CapAdd         plainList `mapstructure:"cap_add" yaml:"cap_add,omitempty,flow"`
 	Devices        plainList `mapstructure:"devices" yaml:"devices,omitempty,flow"`

@@ -10,16 +10,6 @@ import (
 // other lists may be secret.
 type plainList []string
 
-// within tells whether a path is one of the folders, or below one.
-func within(file string, folders []string) bool {
-	for _, folder := range folders {
-		if file == folder || strings.HasPrefix(file, strings.TrimSuffix(folder, "/")+"/") {
-			return true
-		}
-	}
-	return false
-}
-
 // folders checks a list of folders of the hosts or of the server. They are
 // compared with other paths, so each is written in one spelling.
 func (r *reader) folders(field string, written []string) []string {

@@ -27,6 +27,8 @@ const (
 	hostPattern       = `^[^/@ ]+$`
 	mirrorPattern     = `^[^@ :]+(:[0-9]+)?(/[a-z0-9._/-]*)?$`
 	fullPathPattern   = `^/`
+	bindPattern       = `^/([^*]*|[^*]*/\*\*|\*\*)$`
+	volumePattern     = `^[A-Za-z0-9][A-Za-z0-9_.-]+\*?$`
 	variablePattern   = `^[^= \t\n]+=`
 	capabilityPattern = `^([cC][aA][pP]_)?[A-Za-z_]+$`
 	securityPattern   = `^(no-new-privileges|apparmor=|label=|seccomp=)`
@@ -167,10 +169,11 @@ var keys = map[string]key{
 
 	"policy.privileged":      {about: "Privileged containers: root on the host.", standard: false},
 	"policy.host_namespaces": {about: "The host's network, pid and ipc, and those of other containers.", standard: false},
-	"policy.bind_mounts":     {about: "Folders of the hosts below which may be mounted.", pattern: fullPathPattern},
+	"policy.bind_mounts":     {about: "Folders of the hosts that may be mounted; one that ends in /** with all below it, which can be root on the host.", pattern: bindPattern},
+	"policy.volumes":         {about: "Volumes that may be mounted: names, or their beginnings and *. Without any, all but the server's.", pattern: volumePattern},
 	"policy.networks":        {about: "Networks that may be joined. Without any, all but the host's.", pattern: networkName.String()},
 	"policy.cap_add":         {about: "Capabilities that may be added, as in SYS_PTRACE, or ALL.", pattern: capabilityPattern},
-	"policy.devices":         {about: "Devices of the hosts, as in /dev/dri.", pattern: `^/[^:]*$`},
+	"policy.devices":         {about: "Devices of the hosts, as in /dev/dri, or of CDI, as in intel.com/gpu=0.", pattern: `^/[^:]*$|` + cdiName.String()},
 	"policy.security_opt":    {about: "Security options beside no-new-privileges, as in seccomp=unconfined.", pattern: securityPattern},
 	"policy.sysctls":         {about: "Names of sysctls, as in net.core.somaxconn.", pattern: sysctlName.String()},
 	"policy.secret_files":    {about: "Folders of the server below which secret variables may read.", pattern: fullPathPattern},

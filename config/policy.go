@@ -13,10 +13,11 @@ type Policy struct {
 	// HostNamespaces allows the host's network, pid and ipc, and those of other
 	// containers.
 	HostNamespaces bool
-	BindMounts     []string // folders of the hosts, absolute, below which may be mounted
+	BindMounts     []string // folders of the hosts, absolute; one that ends in /** with all below it
+	Volumes        []string // names, or their beginnings and *; empty: any but the server's
 	Networks       []string // names; empty: any but the host's and containers'
 	CapAdd         []string // without CAP_, in upper case; ALL allows every one
-	Devices        []string // of the hosts: paths, and folders with all that is in them
+	Devices        []string // of the hosts: paths, folders with all that is in them, names of CDI
 	SecurityOpt    []string // beside no-new-privileges
 	Sysctls        []string // names
 	SecretFiles    []string // folders of the server, absolute, below which secrets may be read
@@ -26,7 +27,8 @@ func (r *reader) policy(field string, doc policyDoc) Policy {
 	return Policy{
 		Privileged:     doc.Privileged,
 		HostNamespaces: doc.HostNamespaces,
-		BindMounts:     r.folders(field+".bind_mounts", doc.BindMounts),
+		BindMounts:     r.bindMounts(field+".bind_mounts", doc.BindMounts),
+		Volumes:        r.volumes(field+".volumes", doc.Volumes),
 		Networks:       r.networks(field+".networks", doc.Networks),
 		CapAdd:         r.capabilities(field+".cap_add", doc.CapAdd),
 		Devices:        r.devices(field+".devices", doc.Devices),
@@ -34,6 +36,54 @@ func (r *reader) policy(field string, doc policyDoc) Policy {
 		Sysctls:        r.sysctls(field+".sysctls", doc.Sysctls),
 		SecretFiles:    r.folders(field+".secret_files", doc.SecretFiles),
 	}
+}
+
+// allBelow ends a folder that allows what is below it, too.
+const allBelow = "/**"
+
+func (r *reader) bindMounts(field string, written []string) []string {
+	return r.eachOnce(field, written, func(entry, text string) (string, bool) {
+		folder, all := strings.CutSuffix(text, allBelow)
+		if strings.ContainsRune(folder, '*') {
+			r.add(entry, text, "only "+allBelow+" at its end stands for other folders", "write the folder, or FOLDER"+allBelow+" for all below it, too")
+			return "", false
+		}
+		return text, all && folder == "" || r.fullPath(entry, folder)
+	})
+}
+
+// mountable tells whether a folder of a host is listed, or below one that is
+// listed with all below it.
+func mountable(name string, listed []string) bool {
+	return slices.ContainsFunc(listed, func(entry string) bool {
+		folder, all := strings.CutSuffix(entry, allBelow)
+		return name == folder || all && strings.HasPrefix(name, folder+"/")
+	})
+}
+
+// volumes checks a list of names of volumes, of which an entry may be the
+// beginning.
+func (r *reader) volumes(field string, written []string) []string {
+	return r.eachOnce(field, written, func(entry, text string) (string, bool) {
+		name := strings.TrimSuffix(text, "*")
+		switch {
+		case strings.HasPrefix(name, ownVolumes):
+			r.add(entry, text, "volumes that begin with prewarm- are the server's", "leave it out: no run may mount them by name")
+		case !volumeName.MatchString(name):
+			r.add(entry, text, "it is not the name of a volume", "write a name that docker volume ls shows, or at least two letters of its beginning and *, as in etl_*")
+		default:
+			return text, true
+		}
+		return "", false
+	})
+}
+
+// mayMount tells whether runs may mount a volume of that name.
+func (p Policy) mayMount(volume string) bool {
+	return volume == "" || len(p.Volumes) == 0 || slices.ContainsFunc(p.Volumes, func(entry string) bool {
+		begin, open := strings.CutSuffix(entry, "*")
+		return volume == entry || open && strings.HasPrefix(volume, begin)
+	})
 }
 
 var networkName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
@@ -80,8 +130,14 @@ func (r *reader) capabilities(field string, written []string) []string {
 	})
 }
 
+// cdiName matches the name of a device that a file of the host describes.
+var cdiName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9._-]*/[A-Za-z][A-Za-z0-9._-]*=[A-Za-z0-9][A-Za-z0-9._:-]*$`)
+
 func (r *reader) devices(field string, written []string) []string {
 	return r.eachOnce(field, written, func(entry, text string) (string, bool) {
+		if cdiName.MatchString(text) {
+			return text, true
+		}
 		if strings.ContainsRune(text, ':') {
 			r.add(entry, text, "the policy names a device of the host, and nothing else", "write the path alone, as in /dev/dri")
 			return "", false
@@ -143,7 +199,7 @@ func (r *reader) sysctls(field string, written []string) []string {
 
 func (p Policy) document() policyDoc {
 	return policyDoc{
-		Privileged: p.Privileged, HostNamespaces: p.HostNamespaces, BindMounts: p.BindMounts, Networks: p.Networks, CapAdd: p.CapAdd,
+		Privileged: p.Privileged, HostNamespaces: p.HostNamespaces, BindMounts: p.BindMounts, Volumes: p.Volumes, Networks: p.Networks, CapAdd: p.CapAdd,
 		Devices: p.Devices, SecurityOpt: p.SecurityOpt, Sysctls: p.Sysctls, SecretFiles: p.SecretFiles,
 	}
 }

@@ -260,8 +260,11 @@ func (r *reader) checkAllowed(entry string, run Run, policy Policy) {
 		return
 	}
 	for _, m := range run.Mounts {
-		if m.Kind == BindMount && !within(m.Source, policy.BindMounts) {
-			r.add(entry+".mounts", m.Source, "runner.policy.bind_mounts does not allow it", "add the folder or one around it there, or leave the mount out")
+		switch {
+		case m.Kind == BindMount && !mountable(m.Source, policy.BindMounts):
+			r.add(entry+".mounts", m.Source, "runner.policy.bind_mounts does not allow it", "add the folder, or FOLDER/** for all below it, there, or leave the mount out")
+		case m.Kind == VolumeMount && !policy.mayMount(m.Source):
+			r.add(entry+".mounts", m.Source, "runner.policy.volumes does not allow it", "add its name, or its beginning and *, there, or leave the mount out")
 		}
 	}
 	for _, opt := range run.SecurityOpt {

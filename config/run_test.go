@@ -75,15 +75,18 @@ func TestMounts(t *testing.T) {
 	}
 }
 
-// A folder allows what is in it, and nothing that only begins like it.
-func TestWithin(t *testing.T) {
+// A folder allows itself, and with /** what is below it, and nothing that only
+// begins like it.
+func TestMountable(t *testing.T) {
 	t.Parallel()
-	for file, want := range map[string]bool{"/srv/data": true, "/srv/data/a": true, "/srv/database": false, "/srv": false, "/": false} {
-		if got := within(file, []string{"/opt", "/srv/data"}); got != want {
-			t.Errorf("%s is within: %v, want %v", file, got, want)
+	for file, want := range map[string]bool{
+		"/srv/data": true, "/srv/data/a": true, "/srv/database": false, "/srv": false, "/": false, "/opt": true, "/opt/a": false,
+	} {
+		if got := mountable(file, []string{"/opt", "/srv/data/**"}); got != want {
+			t.Errorf("%s is mountable: %v, want %v", file, got, want)
 		}
-		if !within(file, []string{"/"}) {
-			t.Errorf("%s is not within /", file)
+		if !mountable(file, []string{"/**"}) {
+			t.Errorf("/** does not allow %s", file)
 		}
 	}
 }

@@ -14,8 +14,8 @@ func (s Spec) over(defaults Spec) Spec {
 	merged := defaults
 	from, to := reflect.ValueOf(s), reflect.ValueOf(&merged).Elem()
 	for i := range from.NumField() {
-		if !from.Field(i).IsZero() && !(from.Field(i).Kind() == reflect.Slice && from.Field(i).Len() == 0) {
-			to.Field(i).Set(from.Field(i))
+		if f := from.Field(i); !f.IsZero() && (f.Kind() != reflect.Slice || f.Len() > 0) {
+			to.Field(i).Set(f)
 		}
 	}
 	if s.Memory > 0 && s.MemorySwap == 0 {

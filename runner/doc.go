@@ -9,8 +9,8 @@
 // connection that it is not stopping; what can't be known is interrupted or
 // lost, never guessed.
 //
-// A run's life, and where it is to be found: submit.go (with keys.go and
-// scope.go), queue.go and place.go, execute.go, attend.go with logs.go and
-// stop.go, outcome.go. What is left to do afterwards: debts.go, housekeeping.go.
-// After a start: recover.go.
+// A run's life, and where it is to be found: submit.go and draft.go (with keys.go,
+// scope.go and policy.go), queue.go and place.go, execute.go, attend.go with
+// logs.go, proof.go and stop.go, outcome.go. Who asks and reads: readers.go. What
+// is left to do afterwards: debts.go, housekeeping.go. After a start: recover.go.
 package runner

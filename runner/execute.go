@@ -130,7 +130,8 @@ func (r *Runner) secrets(ctx context.Context, run Run) ([]string, error) {
 		}
 	}
 	if err != nil {
-		return nil, problem.Wrap(problem.StartFailed, err, "open the secret variables of run "+run.ID, "submit it again; if the key of the server was changed, all runs queued before are lost to it")
+		return nil, problem.Wrap(problem.StartFailed, err, "open the secret variables of run "+run.ID,
+			"submit it again; if the key of the server was changed, all runs queued before are lost to it")
 	}
 	var env []string
 	for _, e := range run.Spec.SecretEnv {
@@ -138,7 +139,8 @@ func (r *Runner) secrets(ctx context.Context, run Run) ([]string, error) {
 		if e.File != "" {
 			b, err := r.opts.ReadFile(e.File)
 			if err != nil {
-				return nil, problem.Wrap(problem.StartFailed, err, fmt.Sprintf("read the secret variable %s from the server's file %s", e.Name, e.File), "put the file there, readable for the server")
+				return nil, problem.Wrap(problem.StartFailed, err, fmt.Sprintf("read the secret variable %s from the server's file %s", e.Name, e.File),
+					"put the file there, readable for the server")
 			}
 			value, ok = strings.TrimRight(string(b), "\r\n"), true
 		}

@@ -54,6 +54,13 @@ func (p Policy) checkPrivileges(s Spec) error {
 			return notAllowed("device "+d.Host, "add it to runner.policy.devices")
 		}
 	}
+	for _, r := range s.DeviceRequests {
+		for _, id := range r.IDs {
+			if isCDI(r.Driver, id) && !slices.Contains(p.Devices, id) {
+				return notAllowed("device "+id, "add it to runner.policy.devices")
+			}
+		}
+	}
 	return nil
 }
 
@@ -81,6 +88,12 @@ const ownVolumes = "prewarm-"
 
 func notAllowed(what, mend string) error {
 	return problem.New(problem.NotAllowed, fmt.Sprintf("the server's policy does not allow %s", what), mend+" in the server's configuration, or leave it out")
+}
+
+// isCDI tells a request for any device that a file of the host describes: a GPU
+// is asked for by its number or its id.
+func isCDI(driver, id string) bool {
+	return strings.EqualFold(driver, "cdi") || strings.Contains(id, "=")
 }
 
 // networkOf names the network that a container gets: where nothing is said, the

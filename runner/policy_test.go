@@ -9,7 +9,7 @@ import (
 func TestPolicy(t *testing.T) {
 	t.Parallel()
 	open := Policy{
-		Privileged: true, HostNamespaces: true, BindMounts: []string{"/srv/data/**", "/srv/one"}, CapAdd: []string{"SYS_PTRACE"}, Devices: []string{"/dev/dri"},
+		Privileged: true, HostNamespaces: true, BindMounts: []string{"/srv/data/**", "/srv/one"}, CapAdd: []string{"SYS_PTRACE"}, Devices: []string{"/dev/dri", "intel.com/gpu=0"},
 		SecurityOpt: []string{"seccomp=unconfined"}, Sysctls: []string{"net.core.somaxconn"}, SecretFiles: []string{"/run/secrets"},
 	}
 	bind := func(source string) Spec {
@@ -47,6 +47,10 @@ func TestPolicy(t *testing.T) {
 		"a device":                {Spec{Devices: []Device{{Host: "/dev/dri/card0"}}}, false, true},
 		"a disk":                  {Spec{Devices: []Device{{Host: "/dev/sda"}}}, false, false},
 		"a GPU by request":        {Spec{DeviceRequests: []DeviceRequest{{Count: -1}}}, true, true},
+		"a GPU by its id":         {Spec{DeviceRequests: []DeviceRequest{{Driver: "nvidia", IDs: []string{"GPU-1"}}}}, true, true},
+		"a device of CDI":         {Spec{DeviceRequests: []DeviceRequest{{Driver: "cdi", IDs: []string{"intel.com/gpu=0"}}}}, false, true},
+		"another of CDI":          {Spec{DeviceRequests: []DeviceRequest{{Driver: "cdi", IDs: []string{"intel.com/gpu=0", "intel.com/gpu=all"}}}}, false, false},
+		"one without its driver":  {Spec{DeviceRequests: []DeviceRequest{{IDs: []string{"example.com/d=all"}}}}, false, false},
 		"a sysctl":                {Spec{Sysctls: map[string]string{"net.core.somaxconn": "1"}}, false, true},
 		"another sysctl":          {Spec{Sysctls: map[string]string{"kernel.shmmax": "1"}}, false, false},
 		"a secret file":           {Spec{SecretEnv: []SecretEnv{{Name: "T", File: "/run/secrets/t"}}}, false, true},

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prewarm/prewarm/internal/problem"
+	"github.com/prewarm/prewarm/registry"
 	"github.com/prewarm/prewarm/runner"
 )
 
@@ -78,7 +79,6 @@ func TestNotWarmIsRefusedAtOnce(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		s.images.set(one, "a")
-		s.images.pin.IsZero()
 		s.refused(runner.Ask{Spec: runner.Spec{Image: "nope"}}, problem.ImageNotManaged)
 	})
 }
@@ -86,9 +86,7 @@ func TestNotWarmIsRefusedAtOnce(t *testing.T) {
 func TestWaitWarm(t *testing.T) {
 	t.Parallel()
 	inTime(t, func(s *scene) {
-		var none = one
-		none = runner.Run{}.Pin
-		s.images.set(none)
+		s.images.set(registry.Pin{})
 		s.refused(command("exit"), problem.NoCurrent)
 		waits := with(command("version"), func(t *runner.Terms) { t.WaitWarm = time.Minute })
 		first, second := s.ask(waits).Run, s.ask(waits).Run

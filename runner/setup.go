@@ -80,7 +80,7 @@ type Policy struct {
 	Volumes        []string // names, or their beginnings and *; empty: any but ours
 	Networks       []string // names; empty: any but the host's and containers'
 	CapAdd         []string // ALL allows every one
-	Devices        []string // paths of the hosts
+	Devices        []string // paths of the hosts, and names of CDI
 	SecurityOpt    []string // beside no-new-privileges
 	Sysctls        []string // names
 	SecretFiles    []string // folders of the server below which secret_env may read

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"syscall"
 	"time"
@@ -26,8 +27,9 @@ const (
 // interrupted cancels the run. On SIGTERM its end is the server's business; on
 // SIGINT a person watches, so it prints on until the end or another signal.
 func (s *session) interrupted(ctx context.Context, f *watch, caught os.Signal) error {
-	coded := s.cancel(ctx, codeOf(caught), fmt.Errorf("signal %s", caught))
-	if caught == os.Interrupt {
+	coded, stopping := s.cancel(ctx, codeOf(caught), fmt.Errorf("signal %s", caught))
+	coded.hurry = true
+	if caught == os.Interrupt && stopping {
 		notice(s.cmd.ErrOrStderr(), fmt.Sprintf("canceling run %s; once more to stop watching", s.seen.ID))
 		select {
 		case <-s.signals:
@@ -53,27 +55,31 @@ func notice(w io.Writer, text string) {
 	}
 }
 
-// cancel asks the server to stop the run, and says how that went. It has a
-// connection of its own: those that are there may be stuck with the log.
-func (s *session) cancel(ctx context.Context, code int, why error) *codeError {
+// cancel asks the server to stop the run, and says how that went, and whether
+// the run stops.
+func (s *session) cancel(ctx context.Context, code int, why error) (coded *codeError, stopping bool) {
 	ctx, stop := context.WithTimeout(ctx, cancelWithin)
 	defer stop()
 	run, err := s.cancelNow(ctx)
 	if problem.CodeOf(err) == problem.JoinedSince {
-		return &codeError{code: code, err: fmt.Errorf("%w: %w", why, err)}
+		return &codeError{code: code, err: fmt.Errorf("%w: %w", why, err)}, false
 	}
 	if err != nil {
-		return &codeError{code: code, err: fmt.Errorf("run %s was not canceled (%w) and may go on: %w", s.seen.ID, why, err)}
+		return &codeError{code: code, err: fmt.Errorf("run %s was not canceled (%w) and may go on: %w", s.seen.ID, why, err)}, false
 	}
 	if s.seen = run; run.Ended {
-		return &codeError{code: code, err: fmt.Errorf("%w; run %s had %s", why, run.ID, run.State)}
+		return &codeError{code: code, err: fmt.Errorf("%w; run %s had %s", why, run.ID, run.State)}, true
 	}
-	return &codeError{code: code, err: fmt.Errorf("run %s canceled: %w", run.ID, why)}
+	return &codeError{code: code, err: fmt.Errorf("run %s canceled: %w", run.ID, why)}, true
 }
 
+// cancelNow has a connection of its own: those that are there may be stuck with
+// the log, or lead nowhere any more, and over HTTP/2 all requests share one.
 func (s *session) cancelNow(ctx context.Context) (api.Run, error) {
 	client := s.cli.client()
-	client.HTTP.CloseIdleConnections() // one of them may lead nowhere any more
+	own := http.DefaultTransport.(*http.Transport).Clone()
+	defer own.CloseIdleConnections()
+	client.HTTP.Transport = own
 	var first error
 	for {
 		run, err := client.Withdraw(ctx, s.seen.ID, s.word)

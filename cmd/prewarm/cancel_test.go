@@ -2,17 +2,23 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
+	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/prewarm/prewarm/internal/api"
 	"github.com/prewarm/prewarm/internal/docker/dockertest"
+	"github.com/prewarm/prewarm/internal/problem"
 )
 
 // stubborn is a program that does not stop until its container is killed.
@@ -72,6 +78,25 @@ func TestSIGINTPrintsTheRunAsJSON(t *testing.T) {
 	if got := p.stdout.String(); !strings.Contains(got, `"state":"canceled"`) || !strings.Contains(got, `"exit_code":7`) {
 		t.Errorf("stdout is %s", got)
 	}
+}
+
+// A run that is not canceled goes on: nobody watches it to its end, and the
+// reason is said at once.
+func TestSIGINTThatCancelsNothingEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newStub(t, 1, func(s *stub) {
+		s.live = true
+		s.refuse = func(r *http.Request, _ int) *api.Problem {
+			if strings.HasSuffix(r.URL.Path, "/cancel") {
+				return refusal(http.StatusConflict, problem.JoinedSince, "another call has joined it since", "to cancel it nevertheless: prewarm cancel r1")
+			}
+			return nil
+		}
+	})
+	p := start(t, s.URL, nil, "run", "jobs")
+	p.stdout.await(t, "line 1")
+	p.signal(syscall.SIGINT)
+	p.wantEnd(130, "signal interrupt: another call has joined it since\n")
 }
 
 // A second SIGINT stops watching: the container may take its time.
@@ -158,6 +183,36 @@ func startAndHead(t *testing.T, url string, args ...string) *process {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// A container's code is no signal to us: its reason waits for a slow reader.
+func TestReasonWaitsForASlowReader(t *testing.T) {
+	t.Parallel()
+	s := newStub(t, 0, func(s *stub) {
+		s.run.State, s.run.ExitCode, s.run.Reason, s.run.Detail = "failed", exit(137), "out_of_memory", "killed: out of memory"
+	})
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if _, err := w.Write(make([]byte, 64<<10)); err != nil { // all that a pipe takes
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "prewarm", "run", "jobs")
+	cmd.Env, cmd.Stderr = append(os.Environ(), "PREWARM_URL="+s.URL), w
+	if err := errors.Join(cmd.Start(), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(time.Second)
+	said, err := io.ReadAll(r)
+	if err != nil || !strings.HasSuffix(string(said), "prewarm: killed: out of memory\n") {
+		t.Errorf("stderr: %q, %v", bytes.Trim(said, "\x00"), err)
+	}
+	var ended *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &ended) || ended.ExitCode() != 137 {
+		t.Errorf("%v, want exit code 137", err)
+	}
 }
 
 // Whoever read the output went away, as head does: the run is canceled, for

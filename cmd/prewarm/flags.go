@@ -26,7 +26,25 @@ var dockerFlags = map[string]string{
 	"log-driver":  "the server reads the log, so the driver is its own: --log-cap bounds the log",
 	"log-opt":     "the server reads the log, so the driver is its own: --log-cap bounds the log",
 	"cidfile":     "--detach prints the run's id, --status-file writes it to a file",
+
+	"net":          "write --network",
+	"net-alias":    "write --network-alias",
+	"userns":       ownNamespace,
+	"uts":          ownNamespace,
+	"cgroupns":     ownNamespace,
+	"cpu-period":   "write the number of CPUs: --cpus",
+	"cpu-quota":    "write the number of CPUs: --cpus",
+	"expose":       "in its network a container is reached on all ports: leave it out; --publish opens one on the host",
+	"publish-all":  "name the ports: --publish",
+	"P":            "name the ports: --publish",
+	"link":         "name the container in a network: --network with --network-alias",
+	"volumes-from": "name the volumes: --volume, or --scope-volume for the files of tasks that belong together",
+	"quiet":        "a run never pulls, so there is no progress to hide: leave it out",
+	"q":            "a run never pulls, so there is no progress to hide: leave it out",
+	"sig-proxy":    "SIGINT and SIGTERM cancel the run: leave it out",
 }
+
+const ownNamespace = "a container has a namespace of its own, as the engine makes it: leave it out"
 
 const noStdin = "a container has no stdin: leave it out"
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -39,7 +38,8 @@ func (o outputWriter) Write(b []byte) (int, error) {
 }
 
 // printer writes each line to where the container wrote it, as it was. What is
-// ours to say stands before the first line or behind the last one.
+// ours to say stands before the first line or behind the last one; that lines
+// were cut, where they would be.
 type printer struct {
 	stdout, stderr io.Writer
 	json           bool
@@ -48,22 +48,21 @@ type printer struct {
 
 	before []string // to be said before the first line
 	open   bool     // the last line on stdout has no line feed
-	cut    string   // what the server said of the log
 }
 
 func (p *printer) line(l api.LogLine) error {
-	if l.Stream == streamServer {
-		p.cut = cmp.Or(p.cut, l.Text)
-		return nil
-	}
 	if p.before != nil {
 		p.say(p.before...)
 		p.before = nil
 	}
 	w := p.stdout
-	if l.Stream == streamStderr {
+	switch l.Stream {
+	case streamServer:
+		p.say(l.Text)
+		return nil
+	case streamStderr:
 		w = p.stderr
-	} else {
+	default:
 		p.open = l.Open
 	}
 	text := l.Text
@@ -86,7 +85,7 @@ func (p *printer) end(run api.Run) error {
 		return nil
 	}
 	p.say(p.before...)
-	if why := gap(run, p.cut); why != "" {
+	if why := gap(run); why != "" {
 		p.say("the log may lack lines: " + why)
 	}
 	return nil
@@ -115,14 +114,13 @@ func (p *printer) say(texts ...string) {
 	}
 }
 
-// gap says why the log of an ended run may lack lines; empty: it does not. cut
-// is what stood in the log itself.
-func gap(run api.Run, cut string) string {
+// gap says why the log of an ended run may lack lines; empty: it does not.
+func gap(run api.Run) string {
 	switch {
 	case run.Log.Removed:
 		return "it was removed, as old logs are"
-	case run.Log.Gap != "" || cut != "":
-		return cmp.Or(run.Log.Gap, cut)
+	case run.Log.Gap != "":
+		return run.Log.Gap
 	case run.StartedAt != nil && !run.Log.Complete:
 		return "it could not be compared with the engine's"
 	default:

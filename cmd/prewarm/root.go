@@ -30,6 +30,9 @@ type codeError struct {
 	code  int
 	err   error
 	usage bool // the command line could not be understood
+	// hurry tells that nobody waits for err to be said: after a signal we are
+	// killed soon.
+	hurry bool
 }
 
 func (e *codeError) Error() string {
@@ -49,27 +52,28 @@ func execute(ctx context.Context, args []string) int {
 	if err == nil {
 		return 0
 	}
+	var coded *codeError
+	own := errors.As(err, &coded)
 	code, said := exitCode(err)
 	if said != nil {
-		tell(said, code)
+		tell(said, own && coded.hurry)
 	}
-	var coded *codeError
-	if errors.As(err, &coded) && coded.usage {
+	if own && coded.usage {
 		return usageCode(cmd)
 	}
 	return code
 }
 
-// tell prints an error. After a signal nobody waits for that: stderr may be the
-// same stalled pipe as stdout, and whoever sent the signal kills us soon.
-func tell(err error, code int) {
+// tell prints an error. In a hurry it does not wait long for that: stderr may be
+// the same stalled pipe as stdout.
+func tell(err error, hurry bool) {
 	told := make(chan struct{})
 	go func() {
 		defer close(told)
 		printError(os.Stderr, err)
 	}()
 	var patience <-chan time.Time
-	if code > exitSignal {
+	if hurry {
 		patience = time.After(quietWithin)
 	}
 	select {

@@ -96,7 +96,7 @@ func (c *cli) newScopeEnd() *cobra.Command {
 			}
 			text := fmt.Sprintf("pin scope %s has ended", s.Name)
 			if s.Volume != "" {
-				text += fmt.Sprintf("; its volume %s on %s is kept", s.Volume, s.Host)
+				text += "; its " + volumeText(s)
 			}
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), text)
 			return err
@@ -151,7 +151,7 @@ func (c *cli) printScope(w io.Writer, s api.Scope) error {
 	}
 	fmt.Fprintln(w)
 	if s.Volume != "" {
-		fmt.Fprintf(w, "volume %s on %s\n", s.Volume, s.Host)
+		fmt.Fprintln(w, volumeText(s))
 	}
 	fmt.Fprintln(w)
 	t := newTable(w, "IMAGE", "PIN", "SINCE")
@@ -160,6 +160,19 @@ func (c *cli) printScope(w io.Writer, s api.Scope) error {
 	}
 	t.Render()
 	return nil
+}
+
+// volumeText says where the volume of a scope is, and what becomes of it.
+func volumeText(s api.Scope) string {
+	text := fmt.Sprintf("volume %s on %s", s.Volume, s.Host)
+	switch {
+	case s.Live:
+		return text
+	case s.Kept:
+		return text + " is kept, since a run failed that asked for that; docker volume rm there removes it"
+	default:
+		return text + " is removed, unless a run failed that asked to keep it; prewarm scope show tells"
+	}
 }
 
 // oneScope wants one argument, the scope.

@@ -64,7 +64,7 @@ func (s *session) stay(ctx context.Context) error {
 		return s.settle(ctx, e)
 	case <-s.orphaned:
 		f.quiet()
-		return &codeError{code: exitOrphan, err: fmt.Errorf("the program that started this one is gone; run %s goes on", s.seen.ID)}
+		return &codeError{code: exitOrphan, hurry: true, err: fmt.Errorf("the program that started this one is gone; run %s goes on", s.seen.ID)}
 	case caught := <-s.signals:
 		return s.interrupted(ctx, f, caught)
 	}
@@ -98,7 +98,7 @@ func (s *session) submit(ctx context.Context) (api.Submitted, error) {
 	case a := <-answered:
 		return a.submitted, a.err
 	case <-s.orphaned:
-		return api.Submitted{}, &codeError{code: exitOrphan, err: errors.New("the program that started this one is gone; the server may have accepted the run")}
+		return api.Submitted{}, &codeError{code: exitOrphan, hurry: true, err: errors.New("the program that started this one is gone; the server may have accepted the run")}
 	case caught := <-s.signals:
 		select {
 		case a := <-answered:
@@ -108,7 +108,7 @@ func (s *session) submit(ctx context.Context) (api.Submitted, error) {
 			}
 			return a.submitted, a.err
 		case <-time.After(submitWithin):
-			return api.Submitted{}, &codeError{code: codeOf(caught), err: fmt.Errorf("%s before the server answered: it may have accepted the run", caught)}
+			return api.Submitted{}, &codeError{code: codeOf(caught), hurry: true, err: fmt.Errorf("%s before the server answered: it may have accepted the run", caught)}
 		}
 	}
 }
@@ -172,7 +172,7 @@ func (s *session) settle(ctx context.Context, e ending) error {
 	var output *outputError
 	switch {
 	case errors.As(e.err, &output):
-		coded := s.cancel(ctx, exitUnknown, fmt.Errorf("its output could not be printed: %w", output.err))
+		coded, _ := s.cancel(ctx, exitUnknown, fmt.Errorf("its output could not be printed: %w", output.err))
 		if errors.Is(output.err, syscall.EPIPE) {
 			coded.code = exitPipe
 		}

@@ -263,7 +263,7 @@ func TestJoinedIsSaidFirst(t *testing.T) {
 	}
 }
 
-// An incomplete log is said once, behind the last line.
+// An incomplete log is said once, behind the last line; what was cut, in its place.
 func TestGap(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -276,7 +276,9 @@ func TestGap(t *testing.T) {
 		"with reason":  {func(s *stub) { s.run.Log = api.RunLog{Gap: "the engine rotated it"} }, nil, "prewarm: the log may lack lines: the engine rotated it\n"},
 		"cut": {func(s *stub) {
 			s.lines[1] = api.LogLine{Seq: 2, Stream: "prewarm", Text: "lines 2 to 8 were cut"}
-		}, nil, "prewarm: the log may lack lines: lines 2 to 8 were cut\n"},
+			s.lines[2].Stream = "stderr"
+			s.run.Log = api.RunLog{Gap: "lines 2 to 8 were cut, too"}
+		}, nil, "prewarm: lines 2 to 8 were cut\nline 3\nprewarm: the log may lack lines: lines 2 to 8 were cut, too\n"},
 		"never started": {func(s *stub) {
 			s.run.Log, s.run.StartedAt, s.run.State, s.run.ExitCode, s.run.Detail = api.RunLog{}, nil, "refused", nil, "no such program"
 		}, nil, "prewarm: no such program\n"},

@@ -234,7 +234,8 @@ type Scope struct {
 	Live    bool       `json:"live" doc:"Its digests are held and its volume stays."`
 	Pins    []ScopePin `json:"pins"`
 	Host    string     `json:"host,omitempty" doc:"The host of its volume."`
-	Volume  string     `json:"volume,omitempty"`
+	Volume  string     `json:"volume,omitempty" doc:"Empty once it was removed."`
+	Kept    bool       `json:"volume_kept,omitempty" doc:"The volume stays though the scope has ended: a run failed that asked for that."`
 	Created time.Time  `json:"created_at"`
 	Used    time.Time  `json:"used_at"`
 	Ended   *time.Time `json:"ended_at,omitempty"`

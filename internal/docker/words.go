@@ -134,6 +134,7 @@ var createSayings = []saying{
 // startSayings tell why a container could not be started, where we know a mend.
 var startSayings = []saying{
 	{[]string{"executable file not found"}, problem.StartFailed, "the command is not in the image", mendCommand},
+	{[]string{"task", "already exists"}, problem.StartFailed, "the engine was killed while it started the container", "submit it again: nothing was executed"},
 	{[]string{"gathering device information"}, problem.StartFailed, "the host has no such device", "name a device that is there, or run on a host that has it"},
 	{[]string{"exec:", "no such file or directory"}, problem.StartFailed, "the command is not in the image", mendCommand},
 	{[]string{"exec:", "permission denied"}, problem.StartFailed, "the command can't be executed", "set its x bit in the image, or run it through its interpreter"},

@@ -148,7 +148,7 @@ func (s *Server) get(ctx context.Context, id string) (runner.Run, error) {
 
 func (s *Server) cancelRun(ctx context.Context, in *struct {
 	RunID
-	Idempotency string `header:"Idempotency-Key" maxLength:"255" doc:"That of the submit whose caller cancels: where another call has joined the run since, the run is that one's and goes on."`
+	Idempotency string `header:"Idempotency-Key" maxLength:"255" doc:"That of the submit whose caller cancels: where another call has joined the run since, it goes on."`
 },
 ) (*reply[api.Run], error) {
 	return s.oneRun(func(ctx context.Context, id string) (runner.Run, error) {

@@ -210,11 +210,11 @@ func TestScopesMayBeCalledAnything(t *testing.T) {
 		"etl/manual__2026-11-22T00:00:00+00:00", "a/b/c", "//", "/a", "..", ".", "a//b", "a/../b", "%2F", "100 %", "?x=1#y", "é 😀", "a;b,c", "trailing/", "repin", "x/repin",
 	} {
 		s.runs.scopes = []runner.Scope{{
-			Namespace: "default", Name: name, Host: "a", Volume: "prewarm-v", Created: time.Unix(1, 0), Used: time.Unix(2, 0),
+			Namespace: "default", Name: name, Host: "a", Volume: "prewarm-v", Keep: true, Created: time.Unix(1, 0), Used: time.Unix(2, 0),
 			Pins: []runner.ScopePin{{Track: "jobs", Image: "jobs", Pin: pin, Since: time.Unix(1, 0)}},
 		}}
 		got, err := s.client.Scope(t.Context(), name)
-		if err != nil || got.Name != name || !got.Live || got.Host != "a" || got.Volume != "prewarm-v" || len(got.Pins) != 1 || got.Pins[0].Pin != pin.String() || got.Pins[0].Image != "jobs" {
+		if err != nil || got.Name != name || !got.Live || got.Host != "a" || got.Volume != "prewarm-v" || !got.Kept || len(got.Pins) != 1 || got.Pins[0].Pin != pin.String() || got.Pins[0].Image != "jobs" {
 			t.Errorf("%q: %+v %v", name, got, err)
 		}
 		moved, err := s.client.Repin(t.Context(), name, "jobs")

@@ -61,7 +61,7 @@ func (s *Server) repin(ctx context.Context, in *struct {
 
 func scopeOf(s runner.Scope) api.Scope {
 	scope := api.Scope{
-		Name: s.Name, Live: s.Ended.IsZero(), Pins: []api.ScopePin{}, Host: s.Host, Volume: s.Volume,
+		Name: s.Name, Live: s.Ended.IsZero(), Pins: []api.ScopePin{}, Host: s.Host, Volume: s.Volume, Kept: s.Keep,
 		Created: s.Created, Used: s.Used, Ended: when(s.Ended),
 	}
 	for _, p := range s.Pins {
