@@ -140,7 +140,7 @@ func TestFactsOfAHost(t *testing.T) {
 		if got.Marker == "" || !ok {
 			t.Fatalf("%+v %v", got, ok)
 		}
-		want := warmer.HostFacts{Marker: got.Marker, Reachable: true, Platform: amd64, CPUs: 2, Memory: 4 << 30, ClockOffset: 3 * time.Second}
+		want := warmer.HostFacts{Marker: got.Marker, Known: true, Reachable: true, Platform: amd64, CPUs: 2, Memory: 4 << 30, ClockOffset: 3 * time.Second}
 		if got != want {
 			t.Errorf("got %+v, want %+v", got, want)
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"syscall"
 	"time"
@@ -76,10 +75,8 @@ func (s *session) cancel(ctx context.Context, code int, why error) (coded *codeE
 // cancelNow has a connection of its own: those that are there may be stuck with
 // the log, or lead nowhere any more, and over HTTP/2 all requests share one.
 func (s *session) cancelNow(ctx context.Context) (api.Run, error) {
-	client := s.cli.client()
-	own := http.DefaultTransport.(*http.Transport).Clone()
-	defer own.CloseIdleConnections()
-	client.HTTP.Transport = own
+	client, leave := s.cli.client().Apart()
+	defer leave()
 	var first error
 	for {
 		run, err := client.Withdraw(ctx, s.seen.ID, s.word)

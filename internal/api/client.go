@@ -18,6 +18,14 @@ type Client struct {
 	HTTP http.Client
 }
 
+// Apart gives a client of the same server with connections of its own, and what
+// gives them back. Those of c may be stuck, or lead nowhere any more, and over
+// HTTP/2 all requests share one.
+func (c *Client) Apart() (apart *Client, leave func()) {
+	own := http.DefaultTransport.(*http.Transport).Clone()
+	return &Client{URL: c.URL, HTTP: http.Client{Transport: own}}, own.CloseIdleConnections
+}
+
 // Images lists the images.
 func (c *Client) Images(ctx context.Context) (Images, error) {
 	return do[Images](ctx, c, http.MethodGet, "/v1/images", nil)
