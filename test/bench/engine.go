@@ -82,6 +82,20 @@ func (e *engine) version(ctx context.Context) (string, error) {
 	return v.Version + " (API " + v.ApiVersion + ")", nil
 }
 
+// clear removes all containers.
+func (e *engine) clear(ctx context.Context) error {
+	var all []struct{ ID string }
+	if err := e.call(ctx, http.MethodGet, "/containers/json?"+url.Values{"all": {"1"}}.Encode(), nil, &all); err != nil {
+		return err
+	}
+	for _, c := range all {
+		if err := e.call(ctx, http.MethodDelete, "/containers/"+c.ID+"?force=1", nil, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // calm is how long a host is left alone before a measurement.
 const calm = 300 * time.Millisecond
 

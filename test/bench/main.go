@@ -109,6 +109,9 @@ func measure(ctx context.Context, r *rig, chosen []benchmark, out io.Writer) err
 	fmt.Fprintln(out, about)
 	for _, b := range chosen {
 		fmt.Fprintf(r.log, "measuring: %s\n", b.name)
+		if err := r.clear(ctx); err != nil {
+			return err
+		}
 		t, err := b.run(ctx, r)
 		if err != nil {
 			return fmt.Errorf("measure %s: %w", b.name, err)

@@ -93,6 +93,17 @@ func (r *rig) serveSetup(ctx context.Context, name string, setup prewarmtest.Set
 	return &server{Server: s, client: &api.Client{URL: s.URL}, log: log, address: address}, nil
 }
 
+// clear removes what the benchmark before left: its server was killed, and with
+// it went the state that knew of its containers.
+func (r *rig) clear(ctx context.Context) error {
+	for _, h := range r.fleet.Hosts {
+		if err := newEngine(h).clear(ctx); err != nil {
+			return fmt.Errorf("clear host %s: %w", h.Name, err)
+		}
+	}
+	return nil
+}
+
 // lookPause is how often something slow is looked at: seldom enough to cost
 // nothing, often enough to add nothing to seconds.
 const lookPause = 10 * time.Millisecond
