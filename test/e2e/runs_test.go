@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -73,10 +74,22 @@ func TestStreamsAndExitCodes(t *testing.T) {
 	}
 }
 
-// containers lists this instance's containers on a host.
+// containers lists the containers of this server's runs on a host. Other tests
+// use the host, too, and leave what their killed servers knew of.
 func (b *bench) containers(h *fleet.Host) string {
 	b.t.Helper()
-	return docker(b.t, h, "ps", "-a", "--filter", "label=prewarm.digest="+b.current(), "--format", "{{.ID}} {{.Status}}")
+	runs, err := b.client().Runs(b.t.Context())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	var ours []string
+	for line := range strings.Lines(docker(b.t, h, "ps", "-a", "--format", `{{.Label "prewarm.run"}} {{.ID}} {{.Status}}`)) {
+		id, _, _ := strings.Cut(line, " ")
+		if slices.ContainsFunc(runs.Runs, func(r api.Run) bool { return r.ID == id }) {
+			ours = append(ours, line)
+		}
+	}
+	return strings.Join(ours, "")
 }
 
 func TestLinesComeAsTheyArePrinted(t *testing.T) {
