@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -45,8 +46,20 @@ type world struct {
 	version int // of the image
 }
 
+// lockedLog is written by all that goes on at once.
+type lockedLog struct {
+	mu sync.Mutex
+	to io.Writer
+}
+
+func (l *lockedLog) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.to.Write(b)
+}
+
 func newWorld(ctx context.Context, s settings, log io.Writer) (*world, error) {
-	w := &world{settings: s, log: log, faults: &faults{}}
+	w := &world{settings: s, log: &lockedLog{to: log}, faults: &faults{}}
 	if err := w.open(ctx); err != nil {
 		return nil, errors.Join(err, w.close(false))
 	}
