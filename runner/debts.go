@@ -143,15 +143,6 @@ func (r *Runner) settle(ctx context.Context, d *debt, f found) bool {
 	return true
 }
 
-func (r *Runner) grace(run Run) time.Duration {
-	if run.Spec.StopGrace > 0 {
-		return run.Spec.StopGrace
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.setup.Grace
-}
-
 // releaseWait is how long a release waits for its run to end.
 const releaseWait = 2 * time.Second
 
@@ -206,6 +197,3 @@ func (r *Runner) Reject(ctx context.Context, id string) (Run, error) {
 	run.Rejected = true
 	return run, r.opts.Store.UpdateRun(context.WithoutCancel(ctx), run)
 }
-
-// gone tells that a container is not there.
-func gone(err error) bool { return problem.CodeOf(err) == problem.ContainerLost }

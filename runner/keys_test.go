@@ -90,7 +90,7 @@ func TestDecide(t *testing.T) {
 
 func TestDifferencesNameFieldsOnly(t *testing.T) {
 	t.Parallel()
-	a := Spec{Image: "jobs", Env: []string{"TOKEN=one", "A=1", "AIRFLOW_CTX_TRY_NUMBER=1"}, Labels: map[string]string{"x": "y"}, Memory: 1}
+	a := Spec{Image: "jobs", Env: []string{"TOKEN=one", "A=1", "AIRFLOW_CTX_TRY_NUMBER=1"}, Labels: map[string]string{"x": "y"}, LogCap: 1, StopGrace: 1, Memory: 1}
 	same := Spec{Image: "jobs", Env: []string{"A=1", "AIRFLOW_CTX_TRY_NUMBER=2", "TOKEN=one"}, Memory: 1, Command: []string{}}
 	if got := differences(a, same); len(got) != 0 {
 		t.Errorf("the order of variables, labels and the try are no difference: %v", got)

@@ -243,8 +243,7 @@ func (f *follower) newest(ctx context.Context) (at time.Time, err error) {
 
 // take puts a line into the spool, unless it is there.
 func (f *follower) take(line Line) error {
-	text := f.mask.mask(strings.ToValidUTF8(line.Text, "\uFFFD"))
-	key := keyOf(line.Time, line.Stream, text)
+	text, key := f.spelled(line)
 	if f.reading.begin != nil {
 		if covered, err := f.reading.begin.covers(key); covered {
 			return err
@@ -272,6 +271,12 @@ func (f *follower) take(line Line) error {
 		f.r.opts.Forward.Forward(f.r.now(f.l), f.l.log.State().Last)
 	}
 	return nil
+}
+
+// spelled gives a line's text as it is spooled, and by what it is known again.
+func (f *follower) spelled(l Line) (text string, key lineKey) {
+	text = f.mask.mask(strings.ToValidUTF8(l.Text, "\uFFFD"))
+	return text, keyOf(l.Time, l.Stream, text)
 }
 
 func (f *follower) firstLine() {

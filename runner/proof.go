@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/prewarm/prewarm/internal/problem"
@@ -155,7 +154,8 @@ func (f *follower) lastKept(ctx context.Context) error {
 	}
 	kept := make(map[Stream][]lineKey)
 	err = engine.LastLines(ctx, f.id, lastLines, func(l Line) error {
-		kept[l.Stream] = append(kept[l.Stream], keyOf(l.Time, l.Stream, f.mask.mask(strings.ToValidUTF8(l.Text, "\uFFFD"))))
+		_, key := f.spelled(l)
+		kept[l.Stream] = append(kept[l.Stream], key)
 		return nil
 	})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/prewarm/prewarm/internal/problem"
 	"github.com/prewarm/prewarm/runner/spool"
 )
 
@@ -109,7 +110,7 @@ func (r *Runner) remask(ctx context.Context, l *live) bool {
 			r.maskAs(l, values)
 			return true
 		}
-		if gone(err) {
+		if problem.CodeOf(err) == problem.ContainerLost {
 			return true // resume says so
 		}
 		if code, lost := r.outOfContact(l, err); lost {

@@ -163,8 +163,13 @@ func (r *Runner) Scope(name string) (Scope, error) {
 // that is run again later gets the digest it had. Ending it twice changes
 // nothing.
 func (r *Runner) EndScope(ctx context.Context, name string) (Scope, error) {
+	return r.endScope(ctx, name, func(Scope) bool { return true })
+}
+
+// endScope ends a scope, if it is still to be when nobody uses it meanwhile.
+func (r *Runner) endScope(ctx context.Context, name string, still func(Scope) bool) (Scope, error) {
 	s, err := r.changeScope(ctx, name, func(s *Scope) error {
-		if s.Ended.IsZero() {
+		if s.Ended.IsZero() && still(*s) {
 			s.Ended = time.Now()
 		}
 		return nil
@@ -275,34 +280,6 @@ func (r *Runner) scopeOf(run Run) *Scope {
 	return r.scopes[scopeID{run.Terms.Namespace, run.Terms.Scope}]
 }
 
-// settleVolume decides where a scope's volume is: with the first run that
-// mounts it. The caller holds mu.
-func (r *Runner) settleVolume(run Run, h *host, marker string) {
-	s := r.scopeOf(run)
-	if run.Spec.ScopeVolume == "" || s == nil || s.Host != "" {
-		return
-	}
-	s.Host, s.Marker = h.Name, marker
-	s.Volume = ownVolumes + "scope-" + run.ID // the run's id, since scopes have any name
-}
-
-// makeVolume makes the volume of a run's scope, once it is on disk where it is.
-func (r *Runner) makeVolume(ctx context.Context, run Run, engine Engine) (name string, err error) {
-	if run.Spec.ScopeVolume == "" {
-		return "", nil
-	}
-	s, err := r.changeScope(ctx, run.Terms.Scope, func(*Scope) error { return nil })
-	if err != nil {
-		return "", err
-	}
-	if s.Marker != run.EngineMarker {
-		return "", problem.New(problem.ScopeHost,
-			fmt.Sprintf("the files of pin scope %s were on host %s, where another engine answers now, or all volumes were pruned: they are gone", s.Name, s.Host),
-			"end the scope and run its tasks again: prewarm scope end")
-	}
-	return s.Volume, engine.MakeVolume(ctx, s.Volume, map[string]string{"prewarm.scope": s.Name})
-}
-
 // keepScopes ends scopes that nobody used for long, forgets those that ended
 // long ago, and removes the volumes of ended ones.
 func (r *Runner) keepScopes(ctx context.Context, now time.Time) {
@@ -313,7 +290,7 @@ func (r *Runner) keepScopes(ctx context.Context, now time.Time) {
 		}
 		switch {
 		case s.Ended.IsZero() && now.Sub(s.Used) > scopeHeld:
-			if _, err := r.EndScope(ctx, s.Name); err != nil {
+			if _, err := r.endScope(ctx, s.Name, func(now Scope) bool { return now.Used.Equal(s.Used) }); err != nil {
 				r.log.Warn("an unused pin scope was not ended; trying again", "scope", s.Name, "error", err)
 			}
 		case !s.Ended.IsZero() && s.Volume == "" && now.Sub(s.Used) > scopeHeld+scopeKept:
@@ -334,18 +311,12 @@ func (r *Runner) touchScope(ctx context.Context, s Scope, now time.Time) {
 	}
 }
 
-// wantsKept tells whether a run of a scope failed that wants its volume kept.
-func (r *Runner) wantsKept(ctx context.Context, s Scope) (bool, error) {
-	runs, err := r.opts.Store.Runs(ctx, Filter{Scope: s.Name})
-	return slices.ContainsFunc(runs, func(run Run) bool {
-		executed := run.ContainerID != "" && run.Spec.ScopeVolume != ""
-		return run.Terms.KeepVolume && executed && !run.succeeded() && run.Terms.Namespace == s.Namespace
-	}), err
-}
-
 func (r *Runner) forgetScope(ctx context.Context, s Scope) {
 	r.admission.Lock()
 	defer r.admission.Unlock()
+	if now, err := r.Scope(s.Name); err != nil || !now.Used.Equal(s.Used) {
+		return // in use again
+	}
 	if err := r.opts.Store.DeleteScope(ctx, s.Namespace, s.Name); err != nil {
 		r.log.Warn("an old pin scope was not forgotten; trying again", "scope", s.Name, "error", err)
 		return
@@ -370,45 +341,4 @@ func (r *Runner) scopeBusy(s Scope) bool {
 		}
 	}
 	return false
-}
-
-// dropVolumes removes the volumes of scopes that have ended.
-func (r *Runner) dropVolumes(ctx context.Context) {
-	for _, s := range r.Scopes() {
-		if s.Ended.IsZero() || s.Volume == "" || s.Keep || r.scopeBusy(s) || !r.opts.Images.Facts(s.Host).Reachable {
-			continue
-		}
-		kept, err := r.wantsKept(ctx, s)
-		if err == nil && kept {
-			_, err = r.changeScope(ctx, s.Name, func(s *Scope) error { s.Keep = true; return nil })
-			r.log.Info("the volume of an ended pin scope is kept, since a run of it failed that wants that", "scope", s.Name, "host", s.Host, "volume", s.Volume)
-		}
-		if kept || err != nil {
-			if err != nil {
-				r.log.Warn("the volume of an ended pin scope is not looked after; trying again", "scope", s.Name, "error", err)
-			}
-			continue
-		}
-		engine, err := r.engineOf(s.Host)
-		if err == nil {
-			err = engine.RemoveVolume(ctx, s.Volume)
-		}
-		if problem.CodeOf(err) == problem.HostUnreachable || problem.CodeOf(err) == problem.VolumeInUse || ctx.Err() != nil {
-			continue // the next round, or the next life
-		}
-		if err != nil {
-			r.log.Warn("the volume of an ended pin scope was not removed; trying again", "scope", s.Name, "host", s.Host, "volume", s.Volume, "error", err)
-			continue
-		}
-		_, err = r.changeScope(ctx, s.Name, func(now *Scope) error {
-			if now.Ended.IsZero() {
-				return nil // in use again: its next run makes the volume anew
-			}
-			now.Host, now.Marker, now.Volume = "", "", ""
-			return nil
-		})
-		if err != nil {
-			r.log.Warn("a pin scope was not written down; trying again", "scope", s.Name, "error", err)
-		}
-	}
 }

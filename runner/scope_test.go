@@ -116,21 +116,21 @@ func TestFilesForTheNextTask(t *testing.T) {
 	inTime(t, func(s *scene) {
 		files := func(words ...string) runner.Ask {
 			ask := scoped("dag", words...)
-			ask.Spec.ScopeVolume = "/work"
+			ask.Spec.ScopeVolume = "/files"
 			return ask
 		}
-		first := s.end(s.ask(files("write", "/work/a", "hello")).Run.ID)
+		first := s.end(s.ask(files("write", "/files/a", "hello")).Run.ID)
 		if first.State != runner.Succeeded {
 			t.Fatalf("%+v", first)
 		}
 		for range 4 { // the other host is idle, and does not have the files
-			next := s.end(s.ask(files("cat", "/work/a")).Run.ID)
+			next := s.end(s.ask(files("cat", "/files/a")).Run.ID)
 			if next.Host != first.Host || s.log(next.ID) != "hello" {
 				t.Errorf("on %s: %q", next.Host, s.log(next.ID))
 			}
 		}
 		s.images.set(one, map[string]string{"a": "b", "b": "a"}[first.Host])
-		s.refused(files("cat", "/work/a"), problem.ScopeHost)
+		s.refused(files("cat", "/files/a"), problem.ScopeHost)
 		s.images.set(one, "a", "b")
 		if _, err := s.r.EndScope(context.Background(), "dag"); err != nil {
 			t.Fatal(err)
@@ -144,7 +144,7 @@ func TestFilesForTheNextTask(t *testing.T) {
 			}
 		}
 		kept := scoped("other", "exit", "1")
-		kept.Spec.ScopeVolume, kept.Terms.KeepVolume = "/work", true
+		kept.Spec.ScopeVolume, kept.Terms.KeepVolume = "/files", true
 		s.expectEnd(s.ask(kept).Run.ID, runner.Failed, problem.ExitCode)
 		if _, err := s.r.EndScope(context.Background(), "other"); err != nil {
 			t.Fatal(err)
@@ -154,7 +154,7 @@ func TestFilesForTheNextTask(t *testing.T) {
 			t.Errorf("not kept: %+v %v", scope, err)
 		}
 		bad := command("version")
-		bad.Spec.ScopeVolume = "/work"
+		bad.Spec.ScopeVolume = "/files"
 		s.refused(bad, problem.InvalidRequest)
 	})
 }

@@ -140,9 +140,10 @@ type DeviceRequest struct {
 const airflowContext = "AIRFLOW_CTX_"
 
 // work is the part of a spec that decides whether two submits mean the same
-// piece of work. Labels, and what an Airflow try is called, don't.
+// piece of work. Labels, how it is stopped, how much of its log is kept, and what
+// an Airflow try is called, don't.
 func (s Spec) work() Spec {
-	s.Labels = nil
+	s.Labels, s.StopSignal, s.StopGrace, s.LogCap = nil, "", 0, 0
 	s.Env = slices.DeleteFunc(slices.Clone(s.Env), func(e string) bool { return strings.HasPrefix(e, airflowContext) })
 	slices.Sort(s.Env)
 	return s

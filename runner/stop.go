@@ -169,6 +169,16 @@ func (r *Runner) stopOnWish(ctx context.Context, l *live, id string) (ended func
 	})
 }
 
+// grace is how long a run's container has between its stop signal and the kill.
+func (r *Runner) grace(run Run) time.Duration {
+	if run.Spec.StopGrace > 0 {
+		return run.Spec.StopGrace
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.setup.Grace
+}
+
 // retryStop is the wait before a stop that failed is sent again.
 const retryStop = 5 * time.Second
 
@@ -189,11 +199,9 @@ func (r *Runner) stop(ctx context.Context, l *live, id string, over <-chan struc
 	failpoint.Here("stop.sending")
 	r.mu.Lock()
 	l.run.State = Canceling
-	host, grace := l.run.Host, l.run.Spec.StopGrace
-	if grace == 0 {
-		grace = r.setup.Grace
-	}
+	host := l.run.Host
 	r.mu.Unlock()
+	grace := r.grace(r.now(l))
 	for ctx.Err() == nil && !isClosed(over) {
 		engine, err := r.engineOf(host)
 		if err == nil {

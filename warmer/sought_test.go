@@ -200,9 +200,9 @@ func TestARegistryThatFailsIsAskedAgainForWhatIsHeld(t *testing.T) {
 	})
 }
 
-// Where a digest is that nothing tells of is found out when somebody asks.
-func TestAskingForADigestThatNothingTellsOf(t *testing.T) {
-	t.Parallel()
+// untold is a scene in which b holds a digest that nothing tells of any more.
+func untold(t *testing.T, test func(s *scene, one registry.Pin)) {
+	t.Helper()
 	configured(t, []string{"a", "b"}, func(s *scene) { s.entry.Policy.Keep = 0 }, func(s *scene) {
 		one := s.live(1)
 		s.live(2)
@@ -211,6 +211,14 @@ func TestAskingForADigestThatNothingTellsOf(t *testing.T) {
 		s.opts.Store = &forgetful{memory: s.store}
 		s.start()
 		s.settle(time.Second)
+		test(s, one)
+	})
+}
+
+// Where a digest is that nothing tells of is found out when somebody asks.
+func TestAskingForADigestThatNothingTellsOf(t *testing.T) {
+	t.Parallel()
+	untold(t, func(s *scene, one registry.Pin) {
 		s.expectWhere(one, nil, map[string]string{"a": "not looked at yet", "b": "not looked at yet"})
 		s.settle(time.Second)
 		s.expectWhere(one, []string{"b"}, map[string]string{"a": "not there, and nothing wants"})
@@ -223,14 +231,7 @@ func TestAskingForADigestThatNothingTellsOf(t *testing.T) {
 
 func TestSeekKnowsAtOnce(t *testing.T) {
 	t.Parallel()
-	configured(t, []string{"a", "b"}, func(s *scene) { s.entry.Policy.Keep = 0 }, func(s *scene) {
-		one := s.live(1)
-		s.live(2)
-		s.hosts["a"].Forget(one)
-		s.stop()
-		s.opts.Store = &forgetful{memory: s.store}
-		s.start()
-		s.settle(time.Second)
+	untold(t, func(s *scene, one registry.Pin) {
 		s.w.Seek(context.Background(), "jobs", one)
 		s.expectWhere(one, []string{"b"}, map[string]string{"a": "not there, and nothing wants"})
 	})

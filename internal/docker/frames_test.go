@@ -161,15 +161,8 @@ func FuzzReadLog(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var got strings.Builder
-		for _, l := range lines {
-			got.WriteString(l.Text)
-			if !l.Open {
-				got.WriteByte('\n')
-			}
-		}
-		if got.String() != text {
-			t.Errorf("got %q, want %q", got.String(), text)
+		if got := printedAgain(lines); got != text {
+			t.Errorf("got %q, want %q", got, text)
 		}
 	})
 }
@@ -193,4 +186,16 @@ func BenchmarkReadLog(b *testing.B) {
 			b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "lines/s")
 		})
 	}
+}
+
+// printedAgain is what lines look like when they are written out.
+func printedAgain(lines []runner.Line) string {
+	var all strings.Builder
+	for _, l := range lines {
+		all.WriteString(l.Text)
+		if !l.Open {
+			all.WriteByte('\n')
+		}
+	}
+	return all.String()
 }

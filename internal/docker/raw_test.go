@@ -111,15 +111,8 @@ func FuzzReadRaw(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var got strings.Builder
-		for _, l := range lines {
-			got.WriteString(l.Text)
-			if !l.Open {
-				got.WriteByte('\n')
-			}
-		}
-		if got.String() != text {
-			t.Errorf("got %q, want %q", got.String(), text)
+		if got := printedAgain(lines); got != text {
+			t.Errorf("got %q, want %q", got, text)
 		}
 	})
 }

@@ -89,11 +89,38 @@ func (e *engine) clear(ctx context.Context) error {
 		return err
 	}
 	for _, c := range all {
-		if err := e.call(ctx, http.MethodDelete, "/containers/"+c.ID+"?force=1", nil, nil); err != nil {
-			return err
+		// An engine may be removing one already: then it says 409, or 404 a moment
+		// later. What counts is that it goes.
+		err := e.call(ctx, http.MethodDelete, "/containers/"+c.ID+"?force=1", nil, nil)
+		if gone := e.awaitGone(ctx, c.ID); gone != nil {
+			return errors.Join(err, gone)
 		}
 	}
 	return nil
+}
+
+// removal is how long an engine has to remove a container.
+const removal = 30 * time.Second
+
+// awaitGone waits until the engine has no container of that id.
+func (e *engine) awaitGone(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, removal)
+	defer cancel()
+	for {
+		var all []struct{ ID string }
+		filter := url.Values{"all": {"1"}, "filters": {`{"id":["` + id + `"]}`}}
+		if err := e.call(ctx, http.MethodGet, "/containers/json?"+filter.Encode(), nil, &all); err != nil {
+			return fmt.Errorf("wait until container %s is gone: %w", id, err)
+		}
+		if len(all) == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait until container %s is gone: %w", id, ctx.Err())
+		case <-time.After(lookPause):
+		}
+	}
 }
 
 // calm is how long a host is left alone before a measurement.
