@@ -3,7 +3,8 @@
 // A Ref (repository and tag) and a Pin (repository and digest) are different
 // types on purpose: a tag moves, a digest does not, and everything that pulls
 // or runs takes a Pin. Client turns the one into the other with a single HEAD
-// request, and reads what a pin holds for the platforms of a fleet.
+// request, and reads what a pin holds for the platforms of a fleet. A Pattern
+// matches the names of many images.
 //
 // How a request travels, from the caller down to the wire:
 //

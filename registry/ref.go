@@ -213,6 +213,9 @@ func parseNamed(s string) (reference.Named, error) {
 	if _, err := name.NewRepository(named.Name()); err != nil {
 		return nil, fmt.Errorf("parse image reference %q: %w", s, err)
 	}
+	if reference.Domain(named) == "" { // both take a.b_c/d, and find no registry in it
+		return nil, fmt.Errorf("parse image reference %q: no registry has an address with a '_'", s)
+	}
 	return named, nil
 }
 

@@ -29,6 +29,7 @@ func TestParseRef(t *testing.T) {
 		"":                                 "",
 		"Node":                             "",
 		"Foo/x":                            "",
+		"reg_1.example.com/x":              "",
 		"node:":                            "",
 		"node:a b":                         "",
 		"node:" + strings.Repeat("a", 129): "",
@@ -147,7 +148,7 @@ func TestJSONRoundTrip(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{
 		"node", "node:22", "node@" + digestA, "node:22@" + digestA, "index.docker.io/node", "Foo/x", "[::1]:5000/x", "localhost/x",
-		"a.b:5/c", "docker.io/library/a/b", "x@sha512:00", "LOCALHOST/x", "docker.io/docker.io/x",
+		"a.b:5/c", "docker.io/library/a/b", "x@sha512:00", "LOCALHOST/x", "docker.io/docker.io/x", "a.b_c/d",
 	} {
 		f.Add(s)
 	}
