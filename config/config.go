@@ -22,6 +22,7 @@ type Config struct {
 	Hosts     []Host
 	HostsFile string // absolute; empty when none is named
 	Images    []Image
+	Prune     Prune
 	Runner    Runner
 
 	origin origin
@@ -44,6 +45,17 @@ func defaults() map[string]any {
 		"hosts":          []any{},
 		"hosts_file":     "",
 		"images":         []any{},
+
+		"prune::schedule":     "",
+		"prune::windows":      []any{},
+		"prune::min_age":      "",
+		"prune::unused_for":   "",
+		"prune::keep_min":     0,
+		"prune::protect":      []any{},
+		"prune::unmanaged":    "",
+		"prune::max_removals": 0,
+		"prune::dry_run":      false,
+		"prune::hosts":        []any{},
 
 		"runner::grace":           "",
 		"runner::queue":           0,
@@ -72,7 +84,7 @@ func defaults() map[string]any {
 // Default is the configuration of an installation that says nothing: it listens
 // and keeps state, and has neither hosts nor images.
 func Default() *Config {
-	return &Config{Server: Server{Listen: defaultListen}, State: State{Path: defaultState}, Runner: defaultRunner()}
+	return &Config{Server: Server{Listen: defaultListen}, State: State{Path: defaultState}, Prune: defaultPrune(), Runner: defaultRunner()}
 }
 
 // Load reads the configuration file at path and lays over it what environ, a
@@ -136,5 +148,6 @@ func (r *reader) build(doc document) (config *Config, err error) {
 		return nil, err
 	}
 	config.Images = r.images(doc.Images, config.Hosts, config.Runner.Policy)
+	config.Prune = r.prune(doc.Prune, config.Hosts)
 	return config, nil
 }

@@ -20,6 +20,7 @@ import (
 func comparers() cmp.Options {
 	return cmp.Options{
 		cmp.Comparer(func(a, b registry.Repository) bool { return a == b }),
+		cmp.Comparer(func(a, b registry.Pattern) bool { return a == b }),
 		cmp.Comparer(func(a, b Secret) bool { return a.Reveal() == b.Reveal() }),
 		cmpopts.EquateEmpty(),
 		cmpopts.IgnoreUnexported(Config{}),
@@ -102,13 +103,13 @@ func TestLoadFull(t *testing.T) {
 			{Name: "ghcr.io", CAFile: certs + "/ca.pem", CertFile: certs + "/client.pem", KeyFile: certs + "/client.key", Seed: true},
 		},
 		Hosts: []Host{
-			{Name: "etl-1", Endpoint: "unix:///var/run/docker.sock", Labels: map[string]string{"pool": "etl", "rack": "1.10"}, Limits: Limits{Pulls: 3, Runs: 8}, Env: []string{"REGION=eu-1", "GREETING=a=b, c"}, Binds: []string{"/srv/data", "/"}},
-			{Name: "etl-2", Endpoint: "tcp://10.0.0.2:2375", Insecure: true, Labels: map[string]string{"pool": "etl"}, Limits: defaultLimits()},
+			{Name: "etl-1", Endpoint: "unix:///var/run/docker.sock", Labels: map[string]string{"pool": "etl", "rack": "1.10"}, Limits: Limits{Pulls: 3, Runs: 8}, Disk: Disk{High: Mark{Percent: 85.5}, Low: Mark{Percent: 70}}, Env: []string{"REGION=eu-1", "GREETING=a=b, c"}, Binds: []string{"/srv/data", "/"}},
+			{Name: "etl-2", Endpoint: "tcp://10.0.0.2:2375", Insecure: true, Labels: map[string]string{"pool": "etl"}, Limits: defaultLimits(), Disk: Disk{High: Mark{Bytes: 45 * gib}, Low: Mark{Bytes: 45 * gib}, Budget: 50 * gib}},
 			{
 				Name: "web-1", Endpoint: "tcp://[fd00::3]:2376", Labels: map[string]string{"pool": "web"}, Limits: defaultLimits(),
 				TLS: &HostTLS{CA: certs + "/ca.pem", Cert: certs + "/client.pem", Key: certs + "/client.key", ServerName: "web-1.internal"},
 			},
-			{Name: "web-2", Endpoint: "tcp://web-2:2376", TLS: &HostTLS{}, Limits: defaultLimits()},
+			{Name: "web-2", Endpoint: "tcp://web-2:2376", TLS: &HostTLS{}, Limits: defaultLimits(), Disk: Disk{High: Mark{Percent: 100}, Low: Mark{Percent: 100}, Budget: 100 * gib}},
 			{
 				Name: "gpu-1", Endpoint: "ssh://Deploy@gpu-1", Limits: defaultLimits(),
 				SSH: &HostSSH{KeyFile: certs + "/client.key", KnownHosts: filepath.Join(folder, "secrets/known_hosts")},
@@ -134,14 +135,14 @@ func TestLoadFull(t *testing.T) {
 					When: Quorum{Percent: 80}, Straggler: 5 * time.Minute,
 					Windows: schedule.Windows{mustWindow(t, schedule.WindowOptions{Dates: "1..-4"})},
 				},
-				Retag: true, Keep: 0,
+				Retag: true, Keep: 0, Prune: RuleChanges{MinAge: new(time.Duration(0)), UnusedFor: new(12 * time.Hour), KeepMin: new(0)},
 			},
 			{
 				Name: "node-lines", Repository: mustRepository(t, "registry.example.com/etl/node-jobs"),
 				Track: Track{Select: mustSelect(t, selection.Options{
 					Include: `^\d+\.\d+\.\d+$`, Exclude: `^0\.`, Range: ">=1.2 <2", Newest: 3, Downgrade: true,
 				})},
-				Watch: mustSchedule(t, "@every 1m"), Promote: Promote{Straggler: 15 * time.Minute}, Keep: 2,
+				Watch: mustSchedule(t, "@every 1m"), Promote: Promote{Straggler: 15 * time.Minute}, Keep: 2, Prune: RuleChanges{KeepMin: new(2)},
 			},
 			{
 				Name: "nightly", Repository: mustRepository(t, "registry.example.com/etl/node-jobs"),
@@ -155,6 +156,22 @@ func TestLoadFull(t *testing.T) {
 			{
 				Name: "plain", Repository: mustRepository(t, "docker.io/library/node"), Track: Track{Tag: "latest"},
 				Watch: mustSchedule(t, "@every 1m"), Promote: standard, Keep: 2, Run: fullRun(),
+			},
+		},
+		Prune: Prune{
+			Schedule: mustSchedule(t, "CRON_TZ=Europe/Berlin 30 22 * * mon-fri"),
+			Windows:  schedule.Windows{mustWindow(t, schedule.WindowOptions{From: "22:00", To: "05:00", Zone: "Europe/Berlin"})},
+			Policy: PrunePolicy{
+				Rules:     PruneRules{MinAge: 48 * time.Hour, UnusedFor: 168 * time.Hour},
+				Protect:   mustPatterns(t, "registry.example.com/base/*", "docker.io/library/debian:*", "docker.io/etl/tools@sha256:*"),
+				Unmanaged: UnmanagedDangling, MaxRemovals: 100, DryRun: true,
+			},
+			Hosts: []PruneHosts{
+				{
+					Labels: map[string]string{"pool": "etl"}, Rules: RuleChanges{MinAge: new(time.Duration(0)), KeepMin: new(1)}, Protect: mustPatterns(t, "**/golden:*", "ops/agent"),
+					Unmanaged: UnmanagedLRU, MaxRemovals: new(0), DryRun: new(false),
+				},
+				{Labels: map[string]string{"pool": "etl", "rack": "1.10"}, Rules: RuleChanges{UnusedFor: new(time.Duration(0))}},
 			},
 		},
 		Runner: Runner{
@@ -207,7 +224,9 @@ func TestLoadWithoutAFileIsDefault(t *testing.T) {
 	if diff := cmp.Diff(Default(), mustLoad(t, ""), comparers()); diff != "" {
 		t.Errorf("Load(\"\") differs from Default() (-want +got):\n%s", diff)
 	}
-	want := &Config{Server: Server{Listen: "127.0.0.1:8470"}, State: State{Path: "/var/lib/prewarm"}, Runner: Runner{
+	want := &Config{Server: Server{Listen: "127.0.0.1:8470"}, State: State{Path: "/var/lib/prewarm"}, Prune: Prune{
+		Schedule: mustSchedule(t, "17 3 * * *"), Policy: PrunePolicy{Rules: PruneRules{MinAge: 24 * time.Hour, KeepMin: 1}, Unmanaged: UnmanagedKeep},
+	}, Runner: Runner{
 		Grace: 10 * time.Second, Queue: 1000, Unclaimed: UnclaimedStop, Keep: 720 * time.Hour, MaxResult: 1 << 20,
 		Logs: Logs{Cap: 1 << 30, Keep: 720 * time.Hour},
 	}}
@@ -236,6 +255,12 @@ func TestLoadAccepts(t *testing.T) {
 		"overlapping selections": "hosts: [{name: a, endpoint: unix:///a}]\nimages: [{name: a, repository: node, track: {select: {}}}, {name: b, repository: node, track: {select: {newest: 2}}}, {name: c, repository: node, track: {tag: 22.1.0}}]",
 		"no waiting":             "hosts: [{name: a, endpoint: unix:///a}]\nimages: [{name: a, repository: node, cooldown: 0, promote: {straggler: 0s, when: 100%}, windows: []}]",
 		"an empty selector":      "hosts: [{name: a, endpoint: unix:///a}]\nimages: [{name: a, repository: node, hosts: {}}]",
+		"no pruning":             "prune: {schedule: off, windows: [{from: '20:00', to: '21:00'}], unused_for: 0, min_age: 0s, protect: []}",
+		"pruning at night":       "prune: {windows: [{from: '03:00', to: '04:00'}]}",
+		"pruning on leap days":   "prune: {schedule: 0 12 29 2 *, windows: [{days: tue, from: '11:00', to: '13:00'}]}",
+		"pruning all the time":   "prune: {schedule: '@every 24h', windows: [{days: sat}]}",
+		"a host without a disk":  "hosts: [{name: a, endpoint: 'tcp://a:1', insecure: true, disk: {}}]",
+		"a budget of a socket":   "hosts: [{name: a, endpoint: unix:///a, disk: {high: 50g, low: 50g, budget: 50g}}]",
 		"a plain string tag":     "state: {path: !!str 123}",
 	} {
 		t.Run(name, func(t *testing.T) {

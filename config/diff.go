@@ -38,9 +38,9 @@ func compare(prefix string, a, b reflect.Value) []string {
 		x, y := a.Field(i), b.Field(i)
 		switch {
 		case reflect.DeepEqual(x.Interface(), y.Interface()):
-		case f.Type.Kind() == reflect.Pointer && (x.IsNil() || y.IsNil()):
+		case isSection(f.Type) && (x.IsNil() || y.IsNil()):
 			lines = append(lines, path+addedOrRemoved(x.IsNil()))
-		case f.Type.Kind() == reflect.Pointer:
+		case isSection(f.Type):
 			lines = append(lines, compare(path, x.Elem(), y.Elem())...)
 		case f.Type.Kind() == reflect.Struct:
 			lines = append(lines, compare(path, x, y)...)
@@ -57,6 +57,12 @@ func compare(prefix string, a, b reflect.Value) []string {
 	return lines
 }
 
+// isSection tells whether t is a mapping that says something even if it is
+// empty.
+func isSection(t reflect.Type) bool {
+	return t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Struct
+}
+
 // isNamed tells whether t is a list of entries with names.
 func isNamed(t reflect.Type) bool {
 	return t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct && fieldsOf(t.Elem())[0].key == "name"
@@ -71,7 +77,7 @@ func plainValue(f reflect.StructField, v reflect.Value) string {
 		labels, _ := v.Interface().(map[string]string)
 		return selector(labels)
 	}
-	return fmt.Sprint(v.Interface())
+	return fmt.Sprint(reflect.Indirect(v).Interface())
 }
 
 func listText(v reflect.Value) string {

@@ -73,6 +73,21 @@ func TestDiff(t *testing.T) {
 				"runner.policy.privileged false -> true", "runner.policy.networks none -> [none]", "runner.policy.cap_add none -> NET_RAW, SYSLOG",
 			},
 		},
+		"pruning": {
+			[]string{
+				"state: {path: /a}",
+				"state: {path: /a}\nprune: {schedule: off, keep_min: 0, unused_for: 24h, protect: ['a:*'], dry_run: true, hosts: [{labels: {pool: etl}, min_age: 1h}]}",
+				"labels: {pool: etl}", "labels: {pool: etl}, disk: {high: 85%}", "insecure: true", "insecure: true, disk: {budget: 50g}",
+				"repository: node}\n", "repository: node, prune: {min_age: 0, keep_min: 0}}\n",
+			},
+			[]string{
+				"hosts etl-1: disk.high none -> 85%", "hosts etl-1: disk.low none -> 85%",
+				"hosts etl-2: disk.high none -> 100%", "hosts etl-2: disk.low none -> 100%", "hosts etl-2: disk.budget none -> 50g",
+				"images jobs: prune.min_age none -> 0s", "images jobs: prune.keep_min none -> 0",
+				"prune.schedule 17 3 * * * -> off", "prune.unused_for none -> 24h", "prune.keep_min 1 -> 0", "prune.protect none -> docker.io/library/a:*",
+				"prune.dry_run false -> true", "prune.hosts changed",
+			},
+		},
 		"what is tracked": {
 			[]string{"track: {tag: '20'}", "track: {select: {newest: 2}}"},
 			[]string{"images old: track.tag 20 -> none", "images old: track.select added"},

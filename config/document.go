@@ -18,6 +18,7 @@ type document struct {
 	Hosts      []hostDoc     `mapstructure:"hosts" yaml:"hosts,omitempty"`
 	HostsFile  string        `mapstructure:"hosts_file" yaml:"hosts_file,omitempty"`
 	Images     []imageDoc    `mapstructure:"images" yaml:"images,omitempty"`
+	Prune      pruneDoc      `mapstructure:"prune" yaml:"prune"`
 	Runner     runnerDoc     `mapstructure:"runner" yaml:"runner"`
 }
 
@@ -62,6 +63,7 @@ type hostDoc struct {
 	SSH      *sshDoc           `mapstructure:"ssh" yaml:"ssh,omitempty"`
 	Labels   map[string]string `mapstructure:"labels" yaml:"labels,omitempty"`
 	Limits   limitsDoc         `mapstructure:"limits" yaml:"limits"`
+	Disk     diskDoc           `mapstructure:"disk" yaml:"disk,omitempty"`
 	Env      []string          `mapstructure:"env" yaml:"env,omitempty,flow"`
 	Binds    plainList         `mapstructure:"binds" yaml:"binds,omitempty,flow"`
 }
@@ -83,6 +85,12 @@ type limitsDoc struct {
 	Runs  int `mapstructure:"runs" yaml:"runs"`
 }
 
+type diskDoc struct {
+	High   string `mapstructure:"high" yaml:"high,omitempty"`
+	Low    string `mapstructure:"low" yaml:"low,omitempty"`
+	Budget string `mapstructure:"budget" yaml:"budget,omitempty"`
+}
+
 type imageDoc struct {
 	Name       string            `mapstructure:"name" yaml:"name"`
 	Repository string            `mapstructure:"repository" yaml:"repository"`
@@ -96,6 +104,7 @@ type imageDoc struct {
 	Promote    promoteDoc        `mapstructure:"promote" yaml:"promote"`
 	Retag      bool              `mapstructure:"retag" yaml:"retag,omitempty"`
 	Keep       int               `mapstructure:"keep" yaml:"keep"`
+	Prune      imagePruneDoc     `mapstructure:"prune" yaml:"prune,omitempty"`
 	Run        runDoc            `mapstructure:"run" yaml:"run,omitempty"`
 }
 
@@ -134,6 +143,14 @@ type promoteDoc struct {
 	Windows   []windowDoc `mapstructure:"windows" yaml:"windows,omitempty"`
 }
 
+// In what is laid over something else, zero is a value: a pointer tells that a
+// number or a word was written.
+type imagePruneDoc struct {
+	MinAge    string `mapstructure:"min_age" yaml:"min_age,omitempty"`
+	UnusedFor string `mapstructure:"unused_for" yaml:"unused_for,omitempty"`
+	KeepMin   *int   `mapstructure:"keep_min" yaml:"keep_min,omitempty"`
+}
+
 type runDoc struct {
 	Env         []string          `mapstructure:"env" yaml:"env,omitempty,flow"`
 	User        string            `mapstructure:"user" yaml:"user,omitempty"`
@@ -158,6 +175,30 @@ type runDoc struct {
 	StopGrace   string            `mapstructure:"stop_grace" yaml:"stop_grace,omitempty"`
 	Timeout     string            `mapstructure:"timeout" yaml:"timeout,omitempty"`
 	Concurrency int               `mapstructure:"concurrency" yaml:"concurrency,omitempty"`
+}
+
+type pruneDoc struct {
+	Schedule    string         `mapstructure:"schedule" yaml:"schedule"`
+	Windows     []windowDoc    `mapstructure:"windows" yaml:"windows,omitempty"`
+	MinAge      string         `mapstructure:"min_age" yaml:"min_age"`
+	UnusedFor   string         `mapstructure:"unused_for" yaml:"unused_for,omitempty"`
+	KeepMin     int            `mapstructure:"keep_min" yaml:"keep_min"`
+	Protect     plainList      `mapstructure:"protect" yaml:"protect,omitempty,flow"`
+	Unmanaged   string         `mapstructure:"unmanaged" yaml:"unmanaged"`
+	MaxRemovals int            `mapstructure:"max_removals" yaml:"max_removals,omitempty"`
+	DryRun      bool           `mapstructure:"dry_run" yaml:"dry_run,omitempty"`
+	Hosts       []pruneHostDoc `mapstructure:"hosts" yaml:"hosts,omitempty"`
+}
+
+type pruneHostDoc struct {
+	Labels      map[string]string `mapstructure:"labels" yaml:"labels"`
+	MinAge      string            `mapstructure:"min_age" yaml:"min_age,omitempty"`
+	UnusedFor   string            `mapstructure:"unused_for" yaml:"unused_for,omitempty"`
+	KeepMin     *int              `mapstructure:"keep_min" yaml:"keep_min,omitempty"`
+	Protect     plainList         `mapstructure:"protect" yaml:"protect,omitempty,flow"`
+	Unmanaged   string            `mapstructure:"unmanaged" yaml:"unmanaged,omitempty"`
+	MaxRemovals *int              `mapstructure:"max_removals" yaml:"max_removals,omitempty"`
+	DryRun      *bool             `mapstructure:"dry_run" yaml:"dry_run,omitempty"`
 }
 
 type runnerDoc struct {

@@ -26,6 +26,7 @@ hosts: [{name: from-file, endpoint: unix:///a, unknown: 1}]
 		State:  State{Path: "/from/file"},
 		Hosts:  []Host{{Name: "from-json", Endpoint: "unix:///b", Labels: map[string]string{"pool": "etl"}, Limits: defaultLimits()}},
 		Images: []Image{{Name: "node", Repository: mustRepository(t, "node"), Track: Track{Tag: "1.10"}, Watch: mustSchedule(t, "@every 1m"), Promote: Promote{When: All, Straggler: 15 * time.Minute}, Keep: 2}},
+		Prune:  Default().Prune,
 		Runner: Default().Runner,
 	}
 	if diff := cmp.Diff(want, got, comparers()); diff != "" {

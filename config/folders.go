@@ -13,7 +13,7 @@ type plainList []string
 // folders checks a list of folders of the hosts or of the server. They are
 // compared with other paths, so each is written in one spelling.
 func (r *reader) folders(field string, written []string) []string {
-	return r.eachOnce(field, written, func(entry, text string) (string, bool) {
+	return eachOnce(r, field, written, func(entry, text string) (string, bool) {
 		return text, r.fullPath(entry, text)
 	})
 }
@@ -33,22 +33,22 @@ func (r *reader) fullPath(field, text string) bool {
 
 // eachOnce passes the entries of a list to check, which gives them in one
 // spelling, and reports what stands twice. It gives what is good.
-func (r *reader) eachOnce(field string, written []string, check func(entry, text string) (string, bool)) []string {
-	var list []string
-	seen := make(map[string]string)
+func eachOnce[T comparable](r *reader, field string, written []string, check func(entry, text string) (T, bool)) []T {
+	var list []T
+	seen := make(map[T]string)
 	for i, text := range written {
 		entry := fmt.Sprintf("%s[%d]", field, i)
 		if r.spoiled[entry] {
 			continue
 		}
-		word, ok := check(entry, text)
-		if first, taken := seen[word]; ok && taken {
+		value, ok := check(entry, text)
+		if first, taken := seen[value]; ok && taken {
 			r.add(entry, text, first+" says the same", "keep one of the two")
 			ok = false
 		}
 		if ok {
-			seen[word] = entry
-			list = append(list, word)
+			seen[value] = entry
+			list = append(list, value)
 		}
 	}
 	return list

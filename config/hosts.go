@@ -20,6 +20,7 @@ type Host struct {
 	SSH      *HostSSH // of ssh; else nil
 	Labels   map[string]string
 	Limits   Limits
+	Disk     Disk
 	Env      []string // NAME=value, of every container there
 	// Binds are folders, absolute, that this host has and others may lack.
 	Binds []string
@@ -55,6 +56,7 @@ func (r *reader) hosts(docs []hostDoc, seen known) []Host {
 		scheme, _, _ := strings.Cut(host.Endpoint, "://") // empty where it was refused
 		host.TLS = r.hostTLS(entry, scheme, doc)
 		host.SSH = r.hostSSH(entry, scheme, doc)
+		host.Disk = r.disk(entry+".disk", scheme, doc.Disk)
 		if first, taken := seen.endpoints[host.Endpoint]; taken && host.Endpoint != "" {
 			r.add(entry+".endpoint", host.Endpoint, fmt.Sprintf("%s is this engine already", first), "make one entry of the two")
 		}

@@ -36,14 +36,18 @@ type Image struct {
 	Approve  bool             // a person approves each digest before it is pulled
 	Verify   Verify
 	Promote  Promote
-	Retag    bool // move repository:tag on the hosts at promotion
-	Keep     int  // superseded digests that stay warm for rollback
-	Run      Run  // what its runs get where a submit says nothing
+	Retag    bool        // move repository:tag on the hosts at promotion
+	Keep     int         // superseded digests that stay warm for rollback
+	Prune    RuleChanges // of the rules of its hosts: PrunePolicy.For merges them
+	Run      Run         // what its runs get where a submit says nothing
 }
 
 // Selects tells whether the image is meant for a host.
-func (i Image) Selects(h Host) bool {
-	for key, value := range i.Hosts {
+func (i Image) Selects(h Host) bool { return selects(i.Hosts, h) }
+
+// selects tells whether a host has all of some labels.
+func selects(labels map[string]string, h Host) bool {
+	for key, value := range labels {
 		if has, ok := h.Labels[key]; !ok || has != value {
 			return false
 		}
@@ -68,10 +72,11 @@ func (r *reader) images(docs []imageDoc, hosts []Host, policy Policy) []Image {
 			Verify:     r.verify(entry+".verify", doc.Verify),
 			Promote:    r.promote(entry+".promote", doc.Promote),
 			Retag:      r.retag(entry, doc.Retag),
-			Keep:       r.keep(entry+".keep", doc.Keep),
+			Keep:       r.count(entry+".keep", doc.Keep, defaultKeep, "write how many earlier digests stay warm for rollback; 0 for none"),
 			Run:        r.run(entry+".run", doc.Run),
 		}
 		image.Watch = r.watch(entry, doc.Watch)
+		image.Prune = r.imagePrune(entry, doc.Prune, image.Keep)
 		r.checkTracked(tracked, entry, image)
 		r.checkRetag(list, entry, image)
 		r.checkSelector(entry+".hosts", image, hosts)
@@ -120,6 +125,11 @@ func (r *reader) watch(entry, text string) schedule.Spec {
 	if !r.has(field) {
 		text = defaultWatch
 	}
+	return r.schedule(field, text)
+}
+
+// schedule gives the zero Spec for what it refuses.
+func (r *reader) schedule(field, text string) schedule.Spec {
 	spec, err := schedule.Parse(text)
 	var refused *schedule.ParseError
 	if errors.As(err, &refused) {
@@ -140,16 +150,6 @@ func (r *reader) retag(entry string, retag bool) bool {
 		r.add(entry+".retag", "", "a digest has no tag that could be moved", "leave retag out, or track a tag")
 	}
 	return retag
-}
-
-func (r *reader) keep(field string, keep int) int {
-	switch {
-	case !r.has(field) || r.spoiled[field]:
-		return defaultKeep
-	case keep < 0:
-		r.add(field, fmt.Sprint(keep), "it is below zero", "write how many earlier digests stay warm for rollback; 0 for none")
-	}
-	return keep
 }
 
 // checkTracked reports a second entry for the same tag or digest: each would
@@ -184,15 +184,19 @@ func (r *reader) checkRetag(earlier []Image, entry string, image Image) {
 
 // checkSelector reports an image that no host would get.
 func (r *reader) checkSelector(field string, image Image, hosts []Host) {
-	// The hosts of a file come and go: none may be meant to have these labels now.
-	if r.spoiledWithin("hosts") || r.has("hosts_file") || slices.ContainsFunc(hosts, image.Selects) {
-		return
-	}
-	if len(hosts) == 0 {
+	switch {
+	case !r.selectsNone(image.Hosts, hosts):
+	case len(hosts) == 0:
 		r.add(field, "", "no host is configured, so nothing would be warm anywhere", "add one under hosts")
-		return
+	default:
+		r.add(field, selector(image.Hosts), "no host has these labels", "labels that hosts have: "+labelsOf(hosts))
 	}
-	r.add(field, selector(image.Hosts), "no host has these labels", "labels that hosts have: "+labelsOf(hosts))
+}
+
+// selectsNone tells whether no host has all of some labels, nor can have them
+// later: the hosts of a file come and go.
+func (r *reader) selectsNone(labels map[string]string, hosts []Host) bool {
+	return !r.spoiledWithin("hosts") && !r.has("hosts_file") && !slices.ContainsFunc(hosts, func(h Host) bool { return selects(labels, h) })
 }
 
 // selector writes labels as a person would, in a fixed order.

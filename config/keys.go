@@ -18,8 +18,22 @@ type rule struct {
 	apart    []string            // keys that are not all written
 }
 
+// What stands in several places.
+const (
+	minAgeAbout      = "How long an image stays after it was first seen on the host, as in 24h."
+	unusedForAbout   = "How long nobody must have used it, as in 168h; 0 for no matter."
+	keepMinAbout     = "Earlier digests of a tag that stay even where space is needed."
+	protectAbout     = "Patterns of the names of images that stay, as in registry.example.com/base/*."
+	unmanagedAbout   = "What becomes of images that are not Prewarm's."
+	maxRemovalsAbout = "How many images a pass may remove; 0 for no bound."
+	dryRunAbout      = "Passes say what would go, and remove nothing."
+)
+
+var unmanagedWays = []string{string(UnmanagedKeep), string(UnmanagedDangling), string(UnmanagedLRU)}
+
 // Patterns of values.
 const (
+	markPattern       = `^(` + sharePattern + `|([0-9]+\.?[0-9]*|\.[0-9]+) ?([bB]|[kKmMgGtT]([iI]?[bB])?)?)$`
 	swapPattern       = `^(-1|([0-9]+\.?[0-9]*|\.[0-9]+) ?([bB]|[kKmMgGtT]([iI]?[bB])?)?)$`
 	namePattern       = `^[a-z0-9][a-z0-9.-]{0,62}$`
 	ratePattern       = `^[0-9]*\.?[0-9]+\.?/[smh]$`
@@ -45,6 +59,7 @@ var keys = map[string]key{
 	"document.hosts":      {about: "The Docker Engines."},
 	"document.hosts_file": {about: "A file with more hosts, read again when it changes."},
 	"document.images":     {about: "What is kept warm, and where."},
+	"document.prune":      {about: "When images go from the hosts, and which may."},
 	"document.runner":     {about: "What holds for all runs."},
 
 	"server.listen": {about: "Loopback address and port of the API.", standard: defaultListen, pattern: `:[0-9]+$`},
@@ -73,6 +88,7 @@ var keys = map[string]key{
 	"host.ssh":      {about: "The login of an ssh endpoint."},
 	"host.labels":   {about: "For the selectors of images."},
 	"host.limits":   {about: "Limits of this host."},
+	"host.disk":     {about: "How full images may make its disk."},
 	"host.env":      {about: "Variables (NAME=value) of every container there, below those of images and submits.", pattern: variablePattern},
 	"host.binds":    {about: "Folders that this host has and others may lack: what mounts below them is placed on hosts that declare them.", pattern: fullPathPattern},
 
@@ -86,6 +102,10 @@ var keys = map[string]key{
 	"limits.pulls": {about: "Pulls at the same time.", standard: 2, least: 1},
 	"limits.runs":  {about: "Runs at the same time.", standard: 8, least: 1},
 
+	"disk.high":   {about: "Where images begin to go: a share of the disk or of the budget, or bytes, as in 85% or 400g.", pattern: markPattern, bare: true},
+	"disk.low":    {about: "Where that ends, in the same unit. Without it, at high.", pattern: markPattern, bare: true},
+	"disk.budget": {about: "What images may take, as in 50g, where the disk can't be seen (tcp). Alone, high is all of it.", pattern: sizePattern, bare: true},
+
 	"image.name":       {about: "What prewarm run calls it.", required: true, pattern: namePattern, bare: true},
 	"image.repository": {about: "The image's name without tag and digest.", required: true, pattern: `^[^@ ]+$`, bare: true},
 	"image.track":      {about: "What of the repository is kept warm: one of tag, digest and select."},
@@ -98,6 +118,7 @@ var keys = map[string]key{
 	"image.promote":    {about: "When what is warm goes live."},
 	"image.retag":      {about: "Move repository:tag on the hosts at promotion.", standard: false},
 	"image.keep":       {about: "Earlier digests that stay warm for rollback.", standard: defaultKeep},
+	"image.prune":      {about: "What its digests have of their own among the rules of pruning."},
 	"image.run":        {about: "What its runs get where a submit says nothing."},
 
 	"track.tag":    {about: "The tag to follow.", standard: defaultTag, pattern: `^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`, bare: true},
@@ -125,6 +146,10 @@ var keys = map[string]key{
 	"promote.straggler": {about: "How long a host that fails is waited for.", standard: "15m", pattern: durationPattern, bare: true},
 	"promote.windows":   {about: "When promotions may happen. Without any, always."},
 
+	"imagePrune.min_age":    {about: minAgeAbout, pattern: durationPattern, bare: true},
+	"imagePrune.unused_for": {about: unusedForAbout, pattern: durationPattern, bare: true},
+	"imagePrune.keep_min":   {about: keepMinAbout + " At most keep."},
+
 	"run.env":          {about: "Variables, NAME=value. Those of a submit go before them, name by name. No place for secrets.", pattern: variablePattern},
 	"run.user":         {about: "Name or uid, with :group or :gid.", pattern: userRule.String(), bare: true},
 	"run.workdir":      {about: "An absolute path in the container.", pattern: fullPathPattern},
@@ -148,6 +173,26 @@ var keys = map[string]key{
 	"run.stop_grace":   {about: "Time between the stop signal and the kill. Without it, runner.grace.", pattern: durationPattern},
 	"run.timeout":      {about: "How long a run may take, queueing included, as in 2h. Without it, as long as it likes.", pattern: durationPattern},
 	"run.concurrency":  {about: "Runs of the image at the same time. Without it there is no limit.", least: 1},
+
+	"prune.schedule":     {about: "When passes are made: as watch of an image, or off.", standard: defaultPruneSchedule, bare: true},
+	"prune.windows":      {about: "When passes by the schedule may begin. Without any, always."},
+	"prune.min_age":      {about: minAgeAbout, standard: "24h", pattern: durationPattern, bare: true},
+	"prune.unused_for":   {about: unusedForAbout, standard: "0s", pattern: durationPattern, bare: true},
+	"prune.keep_min":     {about: keepMinAbout, standard: 1},
+	"prune.protect":      {about: protectAbout, pattern: protectPattern},
+	"prune.unmanaged":    {about: unmanagedAbout, standard: "keep", oneOf: unmanagedWays},
+	"prune.max_removals": {about: maxRemovalsAbout, standard: 0},
+	"prune.dry_run":      {about: dryRunAbout, standard: false},
+	"prune.hosts":        {about: "What is different on hosts with some labels. Of two entries for a host the later one counts."},
+
+	"pruneHost.labels":       {about: "Labels that a host must have, all of them.", required: true},
+	"pruneHost.min_age":      {about: minAgeAbout, pattern: durationPattern, bare: true},
+	"pruneHost.unused_for":   {about: unusedForAbout, pattern: durationPattern, bare: true},
+	"pruneHost.keep_min":     {about: keepMinAbout},
+	"pruneHost.protect":      {about: protectAbout + " Beside those of all hosts.", pattern: protectPattern},
+	"pruneHost.unmanaged":    {about: unmanagedAbout, oneOf: unmanagedWays},
+	"pruneHost.max_removals": {about: maxRemovalsAbout},
+	"pruneHost.dry_run":      {about: dryRunAbout},
 
 	"runner.grace":           {about: "Time between the stop signal and the kill.", standard: "10s", pattern: durationPattern},
 	"runner.queue":           {about: "Runs that may wait.", standard: 1000, least: 1},
@@ -189,6 +234,7 @@ var rules = map[string]rule{
 		apart: []string{"password", "password_file"},
 	},
 	"host":    {apart: []string{"tls", "ssh"}},
+	"disk":    {together: map[string][]string{"low": {"high"}}},
 	"tls":     {together: map[string][]string{"cert": {"key"}, "key": {"cert"}}},
 	"track":   {most: 1},
 	"verify":  {together: map[string][]string{"timeout": {"command"}}},

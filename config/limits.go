@@ -15,6 +15,17 @@ func (r *reader) fleetLimits(doc fleetDoc) FleetLimits {
 	return limits
 }
 
+// count takes a number of at least 0; standard where none is written.
+func (r *reader) count(field string, written, standard int, mend string) int {
+	switch {
+	case !r.has(field) || r.spoiled[field]:
+		return standard
+	case written < 0:
+		r.add(field, fmt.Sprint(written), "it is below zero", mend)
+	}
+	return written
+}
+
 // limit takes a limit that is written. none says what to write for a zero.
 func (r *reader) limit(field string, written int, limit *int, none string) {
 	if !r.has(field) {

@@ -42,7 +42,7 @@ func (r *reader) policy(field string, doc policyDoc) Policy {
 const allBelow = "/**"
 
 func (r *reader) bindMounts(field string, written []string) []string {
-	return r.eachOnce(field, written, func(entry, text string) (string, bool) {
+	return eachOnce(r, field, written, func(entry, text string) (string, bool) {
 		folder, all := strings.CutSuffix(text, allBelow)
 		if strings.ContainsRune(folder, '*') {
 			r.add(entry, text, "only "+allBelow+" at its end stands for other folders", "write the folder, or FOLDER"+allBelow+" for all below it, too")
@@ -64,7 +64,7 @@ func mountable(name string, listed []string) bool {
 // volumes checks a list of names of volumes, of which an entry may be the
 // beginning.
 func (r *reader) volumes(field string, written []string) []string {
-	return r.eachOnce(field, written, func(entry, text string) (string, bool) {
+	return eachOnce(r, field, written, func(entry, text string) (string, bool) {
 		name := strings.TrimSuffix(text, "*")
 		switch {
 		case strings.HasPrefix(name, ownVolumes):
@@ -89,7 +89,7 @@ func (p Policy) mayMount(volume string) bool {
 var networkName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
 
 func (r *reader) networks(field string, written []string) []string {
-	return r.eachOnce(field, written, func(entry, text string) (string, bool) {
+	return eachOnce(r, field, written, func(entry, text string) (string, bool) {
 		if text == "host" {
 			r.add(entry, text, "the host's network is a namespace of the host", "write host_namespaces: true in its place, if runs may have all of them")
 			return "", false
@@ -116,7 +116,7 @@ var capabilityNames = strings.Fields(`
 // capabilities gives names as the kernel's without CAP_: docker takes both
 // spellings, in any case.
 func (r *reader) capabilities(field string, written []string) []string {
-	return r.eachOnce(field, written, func(entry, text string) (string, bool) {
+	return eachOnce(r, field, written, func(entry, text string) (string, bool) {
 		name := strings.TrimPrefix(strings.ToUpper(text), "CAP_")
 		if name == "ALL" || slices.Contains(capabilityNames, name) {
 			return name, true
@@ -134,7 +134,7 @@ func (r *reader) capabilities(field string, written []string) []string {
 var cdiName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9._-]*/[A-Za-z][A-Za-z0-9._-]*=[A-Za-z0-9][A-Za-z0-9._:-]*$`)
 
 func (r *reader) devices(field string, written []string) []string {
-	return r.eachOnce(field, written, func(entry, text string) (string, bool) {
+	return eachOnce(r, field, written, func(entry, text string) (string, bool) {
 		if cdiName.MatchString(text) {
 			return text, true
 		}
@@ -148,7 +148,7 @@ func (r *reader) devices(field string, written []string) []string {
 
 // securityOpts gives each as the engine takes it: name=value.
 func (r *reader) securityOpts(field string, written []string) []string {
-	return r.eachOnce(field, written, r.securityOpt)
+	return eachOnce(r, field, written, r.securityOpt)
 }
 
 const noNewPrivileges = "no-new-privileges"
@@ -182,7 +182,7 @@ var (
 )
 
 func (r *reader) sysctls(field string, written []string) []string {
-	return r.eachOnce(field, written, func(entry, text string) (string, bool) {
+	return eachOnce(r, field, written, func(entry, text string) (string, bool) {
 		switch {
 		case strings.Contains(text, "="):
 			r.add(entry, text, "the policy names a sysctl, and not its value", "write the name alone, as in net.core.somaxconn")

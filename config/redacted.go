@@ -29,6 +29,7 @@ func (c *Config) document() document {
 		Server: serverDoc{Listen: c.Server.Listen},
 		State:  stateDoc{Path: c.State.Path},
 		Limits: fleetDoc{Pulls: c.Limits.Pulls, Rate: rateText(c.Limits.Rate)},
+		Prune:  c.Prune.document(),
 		Runner: c.Runner.document(),
 	}
 	for _, reg := range c.Registries {
@@ -61,7 +62,7 @@ func (h Host) document() hostDoc {
 	return hostDoc{
 		Name: h.Name, Endpoint: h.Endpoint, Insecure: h.Insecure, Labels: h.Labels,
 		TLS: (*tlsDoc)(h.TLS), SSH: (*sshDoc)(h.SSH),
-		Limits: limitsDoc{Pulls: h.Limits.Pulls, Runs: h.Limits.Runs}, Env: h.Env, Binds: h.Binds,
+		Limits: limitsDoc{Pulls: h.Limits.Pulls, Runs: h.Limits.Runs}, Disk: h.Disk.document(), Env: h.Env, Binds: h.Binds,
 	}
 }
 
@@ -69,7 +70,7 @@ func (i Image) document() imageDoc {
 	doc := imageDoc{
 		Name: i.Name, Repository: i.Repository.String(), Track: i.Track.document(), Hosts: i.Hosts, Watch: i.Watch.String(),
 		Windows: windowDocs(i.Windows), Verify: i.Verify.document(), Promote: i.Promote.document(), Retag: i.Retag, Keep: i.Keep,
-		Run: i.Run.document(),
+		Prune: i.Prune.document(), Run: i.Run.document(),
 	}
 	if i.Cooldown > 0 {
 		doc.Cooldown = durationText(i.Cooldown)

@@ -45,6 +45,11 @@ func TestRedactedDefault(t *testing.T) {
   listen: 127.0.0.1:8470
 state:
   path: /var/lib/prewarm
+prune:
+  schedule: 17 3 * * *
+  min_age: 24h
+  keep_min: 1
+  unmanaged: keep
 runner:
   grace: 10s
   queue: 1000

@@ -98,10 +98,11 @@ func TestSchemaTakesExamples(t *testing.T) {
 // between entries, or need more than a pattern.
 var unseen = regexp.MustCompile(`^(file-(merge-key|two-documents)` +
 	`|(host|image|registry)-name-taken|host-endpoint-(taken|ssh-same|ssh-p.*|tcp-.*)|host-(ssh|tls)-not-.*|host-tls-(and-insecure|ca-missing|key-other)` +
-	`|host-ssh-k.*|hosts-file-.*` +
+	`|host-ssh-k.*|hosts-file-.*|host-disk-(budget-(below|small)|low-above|small|tcp|units)` +
 	`|host-(binds-(spelling|twice)|env-twice)` +
 	`|run-(cpus-(nano|zero)|cap-drop|dns|label-ours|memory-(exponent|large|small|swap-small)|mount-.*|network-(host|policy)|security-opt-p.*|shm|stop-.*|ulimit-.*)` +
 	`|runner-(grace|log-.*|max-result|secret-key-.*)|policy-(cap-.*|networks-host|sysctl-host)|forward-(address-missing|path-.*|twice)` +
+	`|prune-(host-(labels-(empty|none)|nothing)|protect-twice|schedule.*|window.*)|image-prune-keep-min` +
 	`|image-(no-hosts|same-tag|selector-none|watch-.*|retag-.*|straggler)|image-repository-(invalid|tag|upper-case)` +
 	`|image-select-(include|extract|range.*)|image-window-(days|dates|zone)|image-promote-window|image-verify-(relative|template.*|timeout)` +
 	`|limits-rate-(much|zero)|registry-(ca|key-no|key-other|cert-no|mirror-name|mirror-itself|colon-forgotten).*|registry-name-(invalid|no-host)` +
