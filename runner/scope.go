@@ -239,7 +239,9 @@ func (r *Runner) putScope(s Scope) {
 // is the scope's: the first run there decides for all.
 func (r *Runner) fix(l *live, target Target) {
 	err := r.fixPin(l, target)
-	if err != nil {
+	if problem.CodeOf(err) == problem.ImageLeaving {
+		pause(r.life, retryLeaving) // it is current no more: what is, is asked again
+	} else if err != nil {
 		r.log.Error("the digest of a run was not written down; trying again", "run", r.now(l).ID, "error", err)
 		pause(r.life, time.Second)
 	}

@@ -53,10 +53,12 @@ type Facts struct {
 type Store interface {
 	// InsertRun writes a new run down, with its sealed secrets (nil: none) and,
 	// in the same transaction, the scope that it uses (nil: none): its use, and
-	// the pins that it does not have yet.
+	// the pins that it does not have yet. A run whose digest is being removed from
+	// a host, or was since the run was submitted, is problem.ImageLeaving.
 	InsertRun(ctx context.Context, r Run, sealed []byte, scope *Scope) error
 	// UpdateRun writes down what became of a run. Its sealed secrets are erased by
-	// the same write once it has a container or an outcome.
+	// the same write once it has a container or an outcome. Where it gives the run
+	// its digest, that may be problem.ImageLeaving, as for a new run.
 	UpdateRun(ctx context.Context, r Run) error
 	// Run is problem.RunNotFound where there is none of that id.
 	Run(ctx context.Context, id string) (Run, error)

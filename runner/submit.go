@@ -22,17 +22,29 @@ func (r *Runner) Submit(ctx context.Context, ask Ask) (Answer, error) {
 	}
 	// What takes its time is done between the tries, while nobody waits for us.
 	asked := asked{Ask: ask.complete()}
-	for {
+	for begun := time.Now(); ; {
 		answer, err := r.submit(ctx, &asked)
 		var missing *missing
-		if !errors.As(err, &missing) {
+		switch {
+		case errors.As(err, &missing):
+			if err := missing.find(ctx); err != nil {
+				return Answer{}, err
+			}
+		case problem.CodeOf(err) == problem.ImageLeaving && ctx.Err() == nil && r.life.Err() == nil && time.Since(begun) < leavingPatience:
+			// What was seen warm is going, or went a moment ago: look again.
+			pause(ctx, retryLeaving)
+		default:
 			return answer, err
-		}
-		if err := missing.find(ctx); err != nil {
-			return Answer{}, err
 		}
 	}
 }
+
+// leavingPatience is how long a submit waits for the end of a removal.
+const leavingPatience = 30 * time.Second
+
+// retryLeaving is the wait before a submit looks again where its digest is warm:
+// a removal takes tens of milliseconds.
+const retryLeaving = 50 * time.Millisecond
 
 // asked is a submit with what was found out for it so far.
 type asked struct {

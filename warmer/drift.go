@@ -78,6 +78,7 @@ func (w *Warmer) meet(h *host, engine Engine) {
 	if last == "" {
 		return // the first contact
 	}
+	h.forget() // also where only the marker went: younger than they are is what images may be taken for
 	for _, c := range h.copies {
 		if c.State == Warm {
 			w.log.Warn("the marker of the host's engine was removed, and made anew: does something prune volumes there?", "host", h.Name)
@@ -85,6 +86,19 @@ func (w *Warmer) meet(h *host, engine Engine) {
 		}
 	}
 	w.log.Warn("another engine answers for the host, or it was wiped: it is warmed from nothing", "host", h.Name, "engine", engine.Version)
+}
+
+// forget forgets what was known of the images of another engine: since when they
+// were there, and which went from it for want of space.
+func (h *host) forget() {
+	h.uses = uses{loaded: true, of: make(map[string]Use)}
+	h.stocked, h.surveyed = false, time.Time{}
+	for pin, c := range h.copies {
+		if c.GivenUp {
+			c.GivenUp = false
+			h.takenBack = append(h.takenBack, pin)
+		}
+	}
 }
 
 // newEngines gives the markers that are not on disk yet.

@@ -17,6 +17,8 @@ const (
 	CopyChanged    Kind = "copy"     // a copy became warm, failed or went away
 	HostChanged    Kind = "host"     // a host's contact changed
 	PersonActed    Kind = "act"      // somebody did something
+	PrunePassed    Kind = "prune"    // a prune pass over a host ended
+	DiskPressed    Kind = "pressure" // a host's disk passed its high mark
 )
 
 // Event is something that happened, for those who look on. Events are kept in

@@ -241,6 +241,10 @@ type scene struct {
 	entry      warmer.Entry // what is configured; repository and hosts are filled in
 	opts       warmer.Options
 	limits     limits
+	rules      warmer.PruneRules // of all hosts
+	over       warmer.Ledger     // what is used instead of ledger, where set
+	custom     map[string]warmer.Host
+	ledger     *ledger
 	needs      needs
 	w          *warmer.Warmer
 	stop       func()
@@ -258,6 +262,7 @@ func newScene(t testing.TB, names ...string) *scene {
 		present:    make(map[string]bool),
 		repository: repository,
 	}
+	s.ledger = newLedger(s.store)
 	for _, name := range names {
 		s.join(name)
 	}
@@ -275,6 +280,10 @@ func (s *scene) start() {
 	o.Registry = s.tags
 	if o.Store == nil {
 		o.Store = s.store
+	}
+	o.Ledger = s.ledger
+	if s.over != nil {
+		o.Ledger = s.over
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -300,12 +309,13 @@ func (s *scene) start() {
 type needs struct {
 	mu   sync.Mutex
 	held map[warmer.HeldPin]bool
+	pins map[registry.Pin]bool
 }
 
 func (n *needs) now() warmer.Needs {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return warmer.Needs{Held: maps.Clone(n.held)}
+	return warmer.Needs{Held: maps.Clone(n.held), Pins: maps.Clone(n.pins)}
 }
 
 // hold lets a pin scope hold a digest; with no, it ends.
@@ -339,9 +349,12 @@ func (s *scene) setup() warmer.Setup {
 	var fleet []*dockertest.Fake
 	for _, name := range names {
 		fleet = append(fleet, s.hosts[name])
-		o := warmer.HostOptions{Name: name, Host: s.hosts[name], Pulls: 2}
+		o := warmer.HostOptions{Name: name, Host: s.hosts[name], Pulls: 2, Prune: s.rules}
 		if q := s.quirks[name]; q != nil {
 			o.Host = q
+		}
+		if c := s.custom[name]; c != nil {
+			o.Host = c
 		}
 		setup.Hosts = append(setup.Hosts, o)
 	}
@@ -459,6 +472,7 @@ type quirk struct {
 	*dockertest.Fake
 	publish error         // what publishing fails with
 	slow    time.Duration // how long a look at an image takes
+	clings  bool          // removals do nothing
 	mu      sync.Mutex
 	marker  string // whose engine it says it is
 }
@@ -500,4 +514,25 @@ func (s *scene) odd(name string) *quirk {
 	q := &quirk{Fake: s.hosts[name]}
 	s.quirks[name] = q
 	return q
+}
+
+func (q *quirk) List(ctx context.Context) ([]warmer.Listed, error) {
+	q.pause(ctx)
+	return q.Fake.List(ctx)
+}
+
+func (q *quirk) RemoveImage(ctx context.Context, r warmer.Removal) (warmer.Removed, error) {
+	q.pause(ctx)
+	defer q.pause(ctx) // its answer takes as long
+	if q.clings {
+		return warmer.Removed{}, nil
+	}
+	return q.Fake.RemoveImage(ctx, r)
+}
+
+func (q *quirk) pause(ctx context.Context) {
+	select {
+	case <-time.After(q.slow):
+	case <-ctx.Done():
+	}
 }

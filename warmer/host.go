@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/prewarm/prewarm/registry"
+	"github.com/prewarm/prewarm/warmer/prune"
 )
 
 // Host is what the warmer asks of one engine. The contract suite in
@@ -22,10 +23,85 @@ type Host interface {
 	// Publish lets a tag of the pin's own repository mean pin on this host, so
 	// that a plain docker run repo:tag uses it. The pin is warm already.
 	Publish(ctx context.Context, pin registry.Pin, tag string) error
-	// Watch calls lost whenever the engine tells that an image or a tag was
-	// removed. It is a hint: events get lost. It returns nil when ctx ends, and
-	// an error when the engine stops telling.
-	Watch(ctx context.Context, lost func()) error
+	// Watch tells of images and tags that were removed, and of containers that
+	// were started. It is a hint: events get lost. It returns nil when ctx ends,
+	// and an error when the engine stops telling.
+	Watch(ctx context.Context, tell func(Happening)) error
+	// List lists every image that the engine holds, ours and others', with what
+	// is made of it. It is long work for an engine: seconds with many containers.
+	List(ctx context.Context) ([]Listed, error)
+	// RemoveImage takes names from an image, one call each and never by force, and
+	// tells what is left of it. What is gone already is no error. It ends with
+	// problem.ImageInUse where the engine refuses for a container or for an image
+	// built on it: names that were taken before stay taken.
+	RemoveImage(ctx context.Context, r Removal) (Removed, error)
+}
+
+// Happening is something that an engine told of.
+type Happening struct {
+	// Removed tells that an image or a tag was removed, by whomever.
+	Removed bool
+	// Used is the image of a container that was started, as it was named there:
+	// repo:tag, repo@digest or an id. Empty for a removal.
+	Used string
+	At   time.Time // the engine's clock
+}
+
+// Listed is an image as an engine lists it.
+type Listed struct {
+	// ID is the engine's own id of the image.
+	ID string
+	// Pins are the digests whose keep-tag of ours is on it.
+	Pins []registry.Pin
+	// Tags are its other tags, as repo:tag, and Digests the digests that the
+	// engine knows it by, as repo@sha256:…; both sorted.
+	Tags, Digests []string
+	// Built is when it was built: not when it came to the host.
+	Built time.Time
+	// Bytes is the unpacked size of all its layers.
+	Bytes int64
+	// Unique is how many bytes no other image on the engine shares, where the
+	// engine tells (API 1.42 and later); else -1.
+	Unique int64
+	// Layers from the base up. Their sizes are from the image's history: exact
+	// where Exact, else which size is whose was partly guessed.
+	Layers []prune.Layer
+	Exact  bool
+	// Containers are those made of it, ended and never started ones too.
+	Containers []ContainerOf
+}
+
+// ContainerOf is a container that is made of an image.
+type ContainerOf struct {
+	ID, Name string
+	Running  bool
+	// Ours tells that it carries our instance's label.
+	Ours bool
+	// Used is when it ran last: now while it runs, else when it ended or was
+	// made. The engine's clock.
+	Used time.Time
+}
+
+// Removal names what is to go of an image.
+type Removal struct {
+	// ID is the image, as List gave it.
+	ID string
+	// Pins are the digests whose keep-tags go: repo@digest goes with the
+	// repository's last tag.
+	Pins []registry.Pin
+	// Names are the others' names that go: repo:tag or repo@digest.
+	Names []string
+	// Whole tells that the image is to be gone after it: what is left without
+	// any name is removed by its ID.
+	Whole bool
+}
+
+// Removed is what a removal left.
+type Removed struct {
+	// Gone tells that the engine holds the image no more, under any name.
+	Gone bool
+	// Left are the names that were to go and are there.
+	Left []string
 }
 
 // Engine is who answers at a host's endpoint.

@@ -24,8 +24,25 @@ type host struct {
 	inspected time.Time     // when each image was last looked at
 	looks     int           // how often that was
 	look      chan struct{} // holds one token: "look at everything now"
-	life      context.Context
-	leave     context.CancelFunc // ends what is done on the host; nil before it was started
+	uses      uses
+	passing   chan struct{} // holds a token while a prune pass is made
+	// stocked tells that the images were listed, surveyed when that was last, and
+	// stockBytes what their layers took then.
+	stocked    bool
+	restocked  bool // something was warmed since
+	surveyed   time.Time
+	stockBytes int64
+	unmatched  []string  // protected patterns that match nothing here
+	pressAgain time.Time // before it no pass is made for the high mark
+	thrifty    time.Time // until then nothing that is kept goes for want of space
+	rules      int       // rises with each reload, so that a pass knows that it is out of date
+	stuck      map[string]stuck
+	unsettled  []settlement
+	takenBack  []registry.Pin // given up once, and not any more: not on disk yet
+	tending    bool
+	usesSaved  time.Time
+	life       context.Context
+	leave      context.CancelFunc // ends what is done on the host; nil before it was started
 }
 
 // copyState is one pin on one host.
@@ -38,12 +55,14 @@ type copyState struct {
 	Err      error     // why it failed last
 	Attempts int       // failures in a row
 	backoff  *backoff.ExponentialBackOff
-	looked   bool // for it on the host, since it was forgotten last
-	version  int  // rises with each change, so that an older look can't undo a newer one
+	looked   bool  // for it on the host, since it was forgotten last
+	leaving  bool  // a prune pass removes it at this moment
+	need     int64 // what the pull under way takes of the disk at its peak
+	version  int   // rises with each change, so that an older look can't undo a newer one
 }
 
 func newHost(o HostOptions) *host {
-	return &host{HostOptions: o, contact: Unknown, since: time.Now(), copies: make(map[registry.Pin]*copyState), look: make(chan struct{}, 1)}
+	return &host{HostOptions: o, contact: Unknown, since: time.Now(), copies: make(map[registry.Pin]*copyState), look: make(chan struct{}, 1), passing: make(chan struct{}, 1)}
 }
 
 func (h *host) copyOf(pin registry.Pin) *copyState {
@@ -94,6 +113,7 @@ func (w *Warmer) watchHost(ctx context.Context, h *host) {
 		wait := w.opts.ProbeEvery
 		if w.probe(ctx, h, all) {
 			absent = 0
+			w.startTending(ctx, h)
 		} else {
 			absent = min(max(2*absent, againAfter), wait)
 			wait = absent
@@ -119,7 +139,7 @@ func (w *Warmer) listen(ctx context.Context, h *host) {
 		changed := w.Changed() // before the look, so that no change is missed
 		again := time.After(w.opts.ProbeEvery)
 		if w.listens(h, true) {
-			_ = h.Host.Watch(ctx, func() { w.Recheck(h.Name) }) // a hint; the next look comes anyway
+			_ = h.Host.Watch(ctx, func(news Happening) { w.heard(h, news) }) // a hint; the next look comes anyway
 			w.listens(h, false)
 			w.Recheck(h.Name) // the engine may be gone
 			changed = nil
@@ -184,7 +204,7 @@ func (h *host) forgive(pin registry.Pin) {
 	case c.State == Warm:
 		c.recovered()
 	case c.State == Failed:
-		*c = copyState{version: c.version + 1}
+		*c = copyState{CopyView: CopyView{GivenUp: c.GivenUp}, version: c.version + 1}
 	}
 }
 

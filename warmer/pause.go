@@ -75,8 +75,8 @@ func (w *Warmer) setPause(ctx context.Context, p Pause, paused bool) error {
 // pausable refuses what can't be paused. The caller holds mu.
 func (w *Warmer) pausable(p Pause) error {
 	switch {
-	case !slices.Contains([]Activity{Watching, Pulling, Placing}, p.What):
-		return problem.New(problem.InvalidRequest, fmt.Sprintf("pause %q: there is no such activity", p.What), "name watching, warming or placing")
+	case !slices.Contains([]Activity{Watching, Pulling, Placing, Pruning}, p.What):
+		return problem.New(problem.InvalidRequest, fmt.Sprintf("pause %q: there is no such activity", p.What), "name watching, warming, pruning or placing")
 	case p.What == Placing && p.Host == "":
 		return problem.New(problem.InvalidRequest, "drain the whole fleet: no run would be placed anywhere", "name one host; prewarm status lists the hosts")
 	case p.What == Watching && p.Host != "":

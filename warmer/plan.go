@@ -134,6 +134,9 @@ type CopyView struct {
 	Kept bool
 	// Tags are the tags of its repository that mean it on the host.
 	Tags []string
+	// GivenUp tells that it went for want of space: it is not pulled again for a
+	// rollback that nobody has asked for yet.
+	GivenUp bool
 	// Gone tells, for a failed one, that the registry no longer has it.
 	Gone bool
 	// FailedSince is when the present row of failures began, NextTry when the
@@ -146,10 +149,13 @@ type CopyView struct {
 // Action is one step from observed towards desired.
 type Action interface{ action() }
 
-// Pull asks a host to keep a pin: to pull it, or to adopt what is there.
+// Pull asks a host to keep a pin: to pull it, or to adopt what is there. A spare
+// one is for a rollback that nobody has asked for: it is given up where the disk
+// has no room, and nothing makes way for it.
 type Pull struct {
-	Host string
-	Pin  registry.Pin
+	Host  string
+	Pin   registry.Pin
+	Spare bool
 }
 
 // Publish lets a track's tag mean its current pin on a host.

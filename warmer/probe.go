@@ -111,6 +111,10 @@ func (w *Warmer) observe(h *host, pin registry.Pin, c *copyState, found Copy, ok
 			c.recovered() // what failed before has another cause
 		}
 		changed := c.State != Warm || c.Kept != found.Kept || !slices.Equal(c.Tags, found.Tags)
+		if c.GivenUp {
+			c.GivenUp = false
+			h.takenBack = append(h.takenBack, pin)
+		}
 		c.State, c.Kept, c.Tags, c.Copy = Warm, found.Kept, found.Tags, found
 		if changed {
 			w.stir(h, pin)
@@ -157,7 +161,7 @@ func (w *Warmer) doubt(h *host, look lookAt) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if c := h.copyOf(look.pin); c.version == look.version && !c.Busy {
-		*c = copyState{version: c.version + 1}
+		*c = copyState{CopyView: CopyView{GivenUp: c.GivenUp}, version: c.version + 1}
 		w.stir(h, look.pin)
 	}
 	h.recheck()

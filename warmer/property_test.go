@@ -66,6 +66,7 @@ func drawOp(t *rapid.T) op {
 			"push", "push", "check", "forget", "untag", "prune", "wipe", "down", "up", "fail", "full", "slow", "restart", "store fails", "registry fails",
 			"deleted", "hold", "unhold", "rollback", "approve", "pause", "resume", "leave", "join", "mute", "seed", "limit", "nothing",
 			"remove image", "add image", "retag", "window", "cooldown", "drain", "undrain", "scope", "end scopes",
+			"pass", "pass for space",
 		}).Draw(t, "what"),
 		host:   rapid.SampledFrom(three).Draw(t, "host"),
 		digest: rapid.IntRange(1, 6).Draw(t, "digest"),
@@ -81,6 +82,12 @@ func (o op) do(s *scene) {
 		s.look()
 	case "check":
 		s.look()
+	case "pass", "pass for space":
+		ask := warmer.PruneAsk{}
+		if o.what == "pass for space" {
+			ask.Free = int64(1000 * o.digest)
+		}
+		_, _ = s.w.Prune(context.Background(), ask) // hosts may be away
 	case "forget":
 		h.Forget(pin)
 	case "untag":

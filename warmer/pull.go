@@ -21,17 +21,13 @@ func (w *Warmer) startPull(p Pull) {
 		return
 	}
 	c := h.copyOf(p.Pin)
-	if err := w.shortfall(h, p.Pin); err != nil {
-		w.failed(h, p.Pin, c, err)
-		return
-	}
 	c.begin()
 	h.busy++
 	w.pulling[server]++
 
 	w.started.Go(func() {
 		begun := time.Now()
-		found, err := h.Host.Keep(h.life, p.Pin, func(progress Progress) {
+		found, err := w.keepOn(h.life, h, p, func(progress Progress) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			c.Progress = progress
@@ -39,10 +35,22 @@ func (w *Warmer) startPull(p Pull) {
 			w.tellProgress(h, p.Pin, c)
 		})
 		w.mu.Lock()
-		defer w.mu.Unlock()
 		h.busy--
 		w.pulling[server]--
-		w.endPull(h, p.Pin, c, found, err, time.Since(begun))
+		c.need = 0
+		if err == nil && c.GivenUp {
+			h.takenBack = append(h.takenBack, p.Pin)
+		}
+		if errors.Is(err, errNoSpare) {
+			w.giveUp(h, p.Pin, c)
+		} else {
+			w.endPull(h, p.Pin, c, found, err, time.Since(begun))
+		}
+		budgeted := err == nil && h.Prune.Budget > 0
+		w.mu.Unlock()
+		if budgeted { // its disk is known only by adding its images up
+			w.surveyNow(h.life, h)
+		}
 	})
 }
 
@@ -57,6 +65,7 @@ func (w *Warmer) endPull(h *host, pin registry.Pin, c *copyState, found Copy, er
 		return
 	}
 	*c = copyState{CopyView: CopyView{State: Warm, Kept: found.Kept, Tags: found.Tags}, Copy: found, Progress: c.Progress, version: c.version + 1}
+	h.restocked = true
 	w.tellCopy(h, pin, string(StateWarm), "")
 	w.log.Info("image warm", "host", h.Name, "pin", pin, "bytes", c.Progress.Bytes, "took", took.Round(time.Millisecond))
 	w.stir(h, pin)

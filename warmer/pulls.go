@@ -18,6 +18,7 @@ type wants [5][]want
 type want struct {
 	rollout *Rollout
 	hosts   []string
+	spare   bool // a host that gave it up for want of space does without
 }
 
 // The urgencies.
@@ -38,7 +39,7 @@ func (w *wants) add(t TrackState, current *Rollout, coming []Rollout, o Observed
 			urgency, anytime = forRuns, true
 		}
 		if open || anytime {
-			w[urgency] = append(w[urgency], want{r, t.Track.Hosts})
+			w[urgency] = append(w[urgency], want{r, t.Track.Hosts, urgency == forRollback})
 		}
 	}
 	if current != nil {
@@ -60,7 +61,7 @@ func (w *wants) addPinned(pinned []Pinned, o Observed) {
 		if o.Needs.Pins[p.Rollout.Pin] {
 			urgency = forRuns
 		}
-		w[urgency] = append(w[urgency], want{&p.Rollout, p.Hosts})
+		w[urgency] = append(w[urgency], want{&p.Rollout, p.Hosts, false})
 	}
 }
 
@@ -119,11 +120,12 @@ func pulls(wanted wants, d Desired, o Observed) []Action {
 			for _, name := range w.hosts {
 				p := Pull{Host: name, Pin: w.rollout.Pin}
 				h := o.Hosts[name]
-				if started[p] || !missing(*w.rollout, h, o.Now) || !gate.open(h.Platform) || !free.take(name, server) {
+				if started[p] || w.spare && h.Copies[p.Pin].GivenUp || !missing(*w.rollout, h, o.Now) || !gate.open(h.Platform) || !free.take(name, server) {
 					continue
 				}
 				gate.started(h.Platform)
 				started[p] = true
+				p.Spare = w.spare
 				actions = append(actions, p)
 			}
 		}

@@ -63,7 +63,7 @@ func (w *Warmer) look(now time.Time, needs Needs) (Desired, Observed) {
 	pins, needed := make(map[registry.Pin]bool), make(map[registry.Pin]bool)
 	maps.Copy(needed, needs.Pins)
 	for t := range w.tracks() {
-		if t.settled && (t.wake.IsZero() || now.Before(t.wake)) {
+		if t.settled && (t.wake.IsZero() || now.Before(t.wake)) && !t.needed(needs.Pins) {
 			continue
 		}
 		t.settled = false
@@ -93,6 +93,11 @@ func (w *Warmer) look(now time.Time, needs Needs) (Desired, Observed) {
 	maps.Copy(o.Pulling, w.pulling)
 	o.Closed = maps.Clone(w.closed)
 	return d, o
+}
+
+// needed tells whether a run waits for one of the track's digests.
+func (t *track) needed(pins map[registry.Pin]bool) bool {
+	return len(pins) > 0 && slices.ContainsFunc(t.rollouts, func(r Rollout) bool { return pins[r.Pin] })
 }
 
 // decide writes down promotions and ended rollouts, on disk first. Where they

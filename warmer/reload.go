@@ -59,7 +59,8 @@ func (w *Warmer) installHosts(wanted []HostOptions) {
 	for _, o := range wanted {
 		h := w.hosts[o.Name]
 		if h != nil && h.Host == o.Host {
-			h.Pulls = o.Pulls // the rest is the same, and read without the lock
+			h.rules++
+			h.Pulls, h.Prune = o.Pulls, o.Prune // the rest is the same, and read without the lock
 			delete(gone, o.Name)
 			continue
 		}

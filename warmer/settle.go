@@ -52,7 +52,7 @@ func (c CopyView) rests(current bool, t Track, now time.Time) (due time.Time, ok
 	switch {
 	case c.Busy:
 		return time.Time{}, false
-	case c.State == Warm && c.Kept && !publish:
+	case c.State == Warm && c.Kept && !publish, c.GivenUp && !current:
 		return time.Time{}, true
 	case publish:
 		due = c.NextPublish

@@ -243,6 +243,8 @@ func (w *Warmer) copyStatus(s *HostCopy, c *copyState) {
 	}
 	s.Progress, s.Attempts, s.Bytes, s.Tags, s.Rate = c.Progress, c.Attempts, c.Copy.Bytes, c.Tags, c.meter.rate
 	switch {
+	case c.leaving:
+		s.State, s.Reason = StateWaiting, "a prune pass removes it"
 	case c.State == Warm:
 		s.State = StateWarm
 	case c.Busy:
@@ -251,6 +253,8 @@ func (w *Warmer) copyStatus(s *HostCopy, c *copyState) {
 		s.State, s.Reason, s.NextTry = StateGone, c.Err.Error(), c.NextTry
 	case c.State == Failed:
 		s.State, s.Reason, s.NextTry = StateFailed, c.Err.Error(), c.NextTry
+	case c.GivenUp:
+		s.State, s.Reason = StateWaiting, "given up for want of space on the host"
 	default:
 		s.State = StateWaiting
 	}

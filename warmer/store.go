@@ -91,6 +91,7 @@ const (
 	Watching Activity = "watching" // looking at tags by their schedules
 	Pulling  Activity = "warming"  // starting pulls
 	Placing  Activity = "placing"  // of runs on a host: a pause of it drains the host
+	Pruning  Activity = "pruning"  // removing images
 )
 
 // Pause is an activity that somebody stopped for a while.

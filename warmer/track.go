@@ -123,9 +123,14 @@ func (t *track) state() TrackState {
 			s.Held = append(s.Held, r)
 		}
 	}
-	old := t.superseded()
-	s.Kept = old[:min(len(old), t.Policy.Keep)]
+	s.Kept = t.kept()
 	return s
+}
+
+// kept gives the superseded rollouts that a rollback may want, newest first.
+func (t *track) kept() []Rollout {
+	old := t.superseded()
+	return old[:min(len(old), t.Policy.Keep)]
 }
 
 // maxEnded bounds how many ended rollouts of a track stay in memory; the store
@@ -144,10 +149,10 @@ func (t *track) put(r Rollout) {
 	if len(t.rollouts) <= 2*maxEnded {
 		return
 	}
-	spare := len(t.rollouts) - maxEnded
+	spare, kept := len(t.rollouts)-maxEnded, t.kept()
 	t.rollouts = slices.DeleteFunc(t.rollouts, func(o Rollout) bool {
 		spare--
-		return spare >= 0 && !o.Open() && o.Phase != Rejected
+		return spare >= 0 && !o.Open() && o.Phase != Rejected && !slices.ContainsFunc(kept, func(k Rollout) bool { return k.ID == o.ID })
 	})
 }
 
@@ -206,7 +211,7 @@ func (t *track) known(pin registry.Pin) (Rollout, bool) {
 }
 
 // maxSuperseded bounds how many old digests of a track are looked at on each
-// host and shown: one Inspect each, about a millisecond.
+// host and shown, where no more are kept: one Inspect each, about a millisecond.
 const maxSuperseded = 20
 
 // superseded gives the rollouts whose digests were current once and are not
@@ -221,7 +226,7 @@ func (t *track) superseded() []Rollout {
 	}
 	for _, r := range slices.Backward(t.rollouts) {
 		known := func(o Rollout) bool { return o.Pin == r.Pin }
-		if r.Phase == Superseded && !slices.Contains(live, r.Pin) && !slices.ContainsFunc(old, known) && len(old) < maxSuperseded {
+		if r.Phase == Superseded && !slices.Contains(live, r.Pin) && !slices.ContainsFunc(old, known) && len(old) < max(maxSuperseded, t.Policy.Keep) {
 			old = append(old, r)
 		}
 	}

@@ -28,6 +28,8 @@ type HostOptions struct {
 	Host Host
 	// Pulls is how many pulls the host may have at once.
 	Pulls int
+	// Prune says what may go from it.
+	Prune PruneRules
 }
 
 // Setup is what a reload can change.
@@ -45,6 +47,7 @@ type Options struct {
 	Setup
 	Registry Registry
 	Store    Store
+	Ledger   Ledger
 	Verifier Verifier
 	// Needs tells what runs wait for now; nil: nothing ever.
 	Needs  func() Needs
@@ -108,6 +111,7 @@ type Warmer struct {
 	sought map[HeldPin]*sought
 	// verifying are the rollouts whose verification is under way.
 	verifying map[string]bool
+	warned    map[string]bool // of protected patterns that match nothing
 	events    events
 	changed   chan struct{} // closed and replaced at each change that a run may wait for
 }
@@ -128,6 +132,7 @@ func New(o Options) *Warmer {
 		written:   make(map[string]string),
 		sought:    make(map[HeldPin]*sought),
 		verifying: make(map[string]bool),
+		warned:    make(map[string]bool),
 		changed:   make(chan struct{}),
 	}
 	w.install(o.Setup)
@@ -140,8 +145,19 @@ func (w *Warmer) Load(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("load what is warm and current: %w", err)
 	}
+	givenUp, err := w.opts.Ledger.Recall(ctx)
+	if err != nil {
+		return err
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	for name, pins := range givenUp {
+		for _, pin := range pins {
+			if h := w.hosts[name]; h != nil {
+				h.copyOf(pin).GivenUp = true
+			}
+		}
+	}
 	for _, p := range saved.Pauses {
 		w.pauses[pauseKey{p.What, p.Host}] = p
 	}

@@ -190,7 +190,7 @@ func TestFailuresAreToldAndTriedAgainWithBackoff(t *testing.T) {
 		s.check()
 		s.settle(time.Second)
 		c := s.expectState("b", warmer.StateFailed)
-		if c.Reason != "pull: disk full" || c.Attempts != 1 || time.Until(c.NextTry) <= 0 {
+		if c.Reason != "pull: disk full; no image is there that could go" || c.Attempts != 1 || time.Until(c.NextTry) <= 0 {
 			t.Fatalf("told %+v", c)
 		}
 		s.settle(10 * time.Minute)

@@ -112,7 +112,7 @@ func (f *fleet) wire(ctx context.Context, dir string, hosts []string) (run func(
 				Promote: warmer.Promotion{Percent: warmer.All}, Approve: f.approve, Keep: 2,
 			}},
 		}},
-		Registry: f.tags, Store: state, Logger: log, ProbeEvery: 50 * time.Millisecond,
+		Registry: f.tags, Store: state, Ledger: state, Logger: log, ProbeEvery: 50 * time.Millisecond,
 	}
 	for _, name := range hosts {
 		warm.Hosts = append(warm.Hosts, warmer.HostOptions{Name: name, Host: f.hosts[name], Pulls: 2})

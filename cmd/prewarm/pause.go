@@ -15,16 +15,21 @@ import (
 var activities = map[string]string{
 	"watching": "tags are looked at only when prewarm check asks for it",
 	"warming":  "no new pull is started, and those under way go on",
+	"pruning":  "no image is removed",
 }
+
+// activityNames are those of activities, as they are listed.
+var activityNames = []string{"watching", "warming", "pruning"}
 
 func (c *cli) newPause() *cobra.Command {
 	return c.pauseVerb(&cobra.Command{
-		Use:   "pause watching|warming",
-		Short: "Stop looking at tags, or pulling, until prewarm resume",
-		Long: "Pauses an activity on the whole fleet, or warming on one host: for a maintenance of the registry,\n" +
-			"or of the network. A pause survives restarts of the server; prewarm status shows it.",
+		Use:   "pause watching|warming|pruning",
+		Short: "Stop looking at tags, pulling, or removing images, until prewarm resume",
+		Long: "Pauses an activity on the whole fleet, or warming or pruning on one host: for a maintenance of the\n" +
+			"registry, or of the network. A pause survives restarts of the server; prewarm status shows it.",
 		Example: "  prewarm pause watching\n" +
-			"  prewarm pause warming --host etl-1",
+			"  prewarm pause warming --host etl-1\n" +
+			"  prewarm pause pruning",
 	}, (*api.Client).Pause, func(what, host string) string {
 		return fmt.Sprintf("%s is paused on %s: %s; %s ends that", what, where(host), activities[what], resume(what, host))
 	})
@@ -32,7 +37,7 @@ func (c *cli) newPause() *cobra.Command {
 
 func (c *cli) newResume() *cobra.Command {
 	return c.pauseVerb(&cobra.Command{
-		Use:   "resume watching|warming",
+		Use:   "resume watching|warming|pruning",
 		Short: "End a pause",
 		Long: "Ends what prewarm pause began. Looks at tags that were missed are made up for by one. A pause of\n" +
 			"the fleet and one of a host are two: each is ended by itself.",
@@ -47,7 +52,7 @@ func (c *cli) newResume() *cobra.Command {
 func (c *cli) pauseVerb(cmd *cobra.Command, do func(*api.Client, context.Context, api.PauseRequest) (api.Pauses, error), said func(what, host string) string) *cobra.Command {
 	var host string
 	cmd.Args = oneActivity
-	cmd.ValidArgs = []string{"watching", "warming"}
+	cmd.ValidArgs = activityNames
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		all, err := do(c.client(), cmd.Context(), api.PauseRequest{What: args[0], Host: host, By: who()})
 		if err != nil {
@@ -105,14 +110,13 @@ func where(host string) string {
 
 // oneActivity wants one argument, the activity.
 func oneActivity(cmd *cobra.Command, args []string) error {
-	names := []string{"watching", "warming"}
 	switch {
 	case len(args) == 0:
 		return misused(cmd, "name the activity: "+cmd.UseLine())
 	case len(args) > 1:
 		return misused(cmd, fmt.Sprintf("%s takes one activity, and got %q too", cmd.CommandPath(), args[1]))
-	case !slices.Contains(names, args[0]):
-		return misused(cmd, fmt.Sprintf("there is no activity %q: want watching or warming%s", args[0], meant(args[0], names)))
+	case !slices.Contains(activityNames, args[0]):
+		return misused(cmd, fmt.Sprintf("there is no activity %q: want watching, warming or pruning%s", args[0], meant(args[0], activityNames)))
 	}
 	return nil
 }

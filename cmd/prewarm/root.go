@@ -143,6 +143,7 @@ func newRoot() *cobra.Command {
 		c.newRun(), c.newPs(), c.newLogs(), c.newWait(), c.newInspect(), c.newCancel(), c.newReject(), c.newRelease(),
 		c.newScopes(), c.newScope(), c.newDrain(), c.newUndrain(),
 		c.newHold(), c.newUnhold(), c.newApprove(), c.newRollback(), c.newHistory(), c.newDiff(),
+		c.newPrune(), c.newPrunes(), c.newExplain(), c.newImages(), c.newDf(),
 		c.newPause(), c.newResume(), c.newDoctor(), c.newConfig(), c.newVersion())
 	root.PersistentFlags().StringVar(&c.server, "server", cmp.Or(os.Getenv("PREWARM_URL"), defaultServer), "`URL` of the server, also by PREWARM_URL")
 	root.PersistentFlags().StringVarP(&c.output, "output", "o", "table", "`format`: table for people or json for programs")

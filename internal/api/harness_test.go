@@ -73,6 +73,7 @@ type domain struct {
 	hosts  []string      // of the last warm request
 	lines  int           // of the run's log; as many events
 	acts   []string      // that people did
+	prune  warmer.PruneAsk
 }
 
 func (d *domain) know(name string, code problem.Code) error {

@@ -53,14 +53,14 @@ type Hosts struct {
 
 // PauseRequest asks for an activity to stop, or to go on.
 type PauseRequest struct {
-	What string `json:"what" enum:"watching,warming" doc:"watching: looking at tags by their schedules. warming: starting pulls; those under way go on."`
+	What string `json:"what" enum:"watching,warming,pruning" doc:"watching: looking at tags by their schedules. warming: starting pulls; those under way go on. pruning: removing images."`
 	Host string `json:"host,omitempty" maxLength:"128" doc:"Only on this host; watching is the fleet's alone. Left out: on the fleet."`
 	By   string `json:"by,omitempty" maxLength:"256" doc:"Who asks, as they say." example:"ada@laptop"`
 }
 
 // Pause is an activity that somebody stopped.
 type Pause struct {
-	What  string    `json:"what" enum:"watching,warming,placing" doc:"placing: the host is drained."`
+	What  string    `json:"what" enum:"watching,warming,placing,pruning" doc:"placing: the host is drained."`
 	Host  string    `json:"host,omitempty" doc:"Missing: the whole fleet."`
 	Since time.Time `json:"since"`
 	By    string    `json:"by,omitempty" doc:"Who asked, as they said."`

@@ -83,7 +83,7 @@ func (a *App) build(ctx context.Context) error {
 		return err
 	}
 	a.warmer = warmer.New(warmer.Options{
-		Setup: setup(c, a.engines), Registry: a.registries, Store: state, Verifier: verifier{}, Needs: a.needs, Logger: log,
+		Setup: setup(c, a.engines), Registry: a.registries, Store: state, Ledger: state, Verifier: verifier{}, Needs: a.needs, Logger: log,
 	})
 	if err := a.buildRunner(c, state); err != nil {
 		return err

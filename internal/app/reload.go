@@ -22,6 +22,8 @@ func (a *App) keepWatching(ctx context.Context) {
 	loops := &watchers{app: a, running: make(map[string]watcher)}
 	defer loops.end()
 	loops.use(ctx, a.config.Load().Images)
+	passes := &pruner{app: a}
+	passes.use(ctx, loops, a.config.Load().Prune)
 	if a.opts.Watcher != nil {
 		loops.started.Go(func() {
 			a.opts.Watcher.Run(ctx, a.Reload, func(err error) {
@@ -36,6 +38,7 @@ func (a *App) keepWatching(ctx context.Context) {
 		case <-a.reload:
 			if a.renew() {
 				loops.use(ctx, a.config.Load().Images)
+				passes.use(ctx, loops, a.config.Load().Prune)
 			}
 		}
 	}

@@ -36,7 +36,9 @@ func setup(c *config.Config, engines *engines) warmer.Setup {
 		s.Registries[r.Name] = warmer.RegistryRules{Pulls: r.Pulls, Seed: r.Seed}
 	}
 	for _, h := range c.Hosts {
-		s.Hosts = append(s.Hosts, warmer.HostOptions{Name: h.Name, Host: engines.byName[h.Name].Host, Pulls: h.Limits.Pulls})
+		s.Hosts = append(s.Hosts, warmer.HostOptions{
+			Name: h.Name, Host: engines.byName[h.Name].Host, Pulls: h.Limits.Pulls, Prune: pruneRules(c, h),
+		})
 	}
 	for _, image := range c.Images {
 		s.Entries = append(s.Entries, entry(c, image))

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -46,6 +47,7 @@ images:
   - {name: jobs, repository: registry.example.com:5000/etl/jobs, track: {tag: v1}, hosts: {pool: etl}, retag: true, keep: 4, cooldown: 10m, approve: manual,
      promote: {when: 80%, straggler: 5m}, verify: {command: [cosign, verify, '{{.Pin}}'], timeout: 30s}}
   - {name: frozen, repository: registry.example.com:5000/etl/jobs, track: {digest: "`+digest+`"}}
+prune: {protect: [etl/*], hosts: [{labels: {pool: web}, protect: [node]}]}
 `)
 	access := registry.Access{Name: "registry.example.com:5000", Username: "ci", Password: "s3cr3t", PlainHTTP: true, Rate: 7}
 	if diff := cmp.Diff(registry.Options{Access: []registry.Access{access}, UserAgent: "prewarm/1.2", Rate: 20}, registryOptions(c, "1.2")); diff != "" {
@@ -84,6 +86,11 @@ images:
 	}
 	if len(run) != 3 || run[0].Name != "etl-1" || run[0].Slots != 5 || run[2].Slots != c.Hosts[2].Limits.Runs {
 		t.Errorf("hosts to run on: %+v", run)
+	}
+	for i, want := range []string{"[docker.io/etl/*]", "[docker.io/etl/* docker.io/library/node]"} {
+		if protect := fmt.Sprint(got.Hosts[i].Prune.Policy.Protect); protect != want {
+			t.Errorf("%s protects %s, want %s", got.Hosts[i].Name, protect, want)
+		}
 	}
 	for i, h := range got.Hosts {
 		if h.Host != warmer.Host(made.byName[h.Name].Host) || run[i].Engine != runner.Engine(made.byName[run[i].Name].Host) {

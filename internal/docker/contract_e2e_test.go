@@ -90,6 +90,9 @@ func (r *rig) push(ctx context.Context) (err error) {
 	return nil
 }
 
+// pins are the images that an engine of the rig can keep.
+func (r *rig) pins() []registry.Pin { return []registry.Pin{r.good, r.second} }
+
 // options reach a rig's host by its socket.
 func options(endpoint string) Options {
 	return Options{Name: "etl-1", Instance: "contract", Endpoint: endpoint, Logger: slog.New(slog.DiscardHandler)}
@@ -149,13 +152,42 @@ func (o others) Tag(ctx context.Context, pin registry.Pin, tag string) error {
 }
 
 func (o others) Untag(ctx context.Context, ref registry.Ref) error {
-	_, err := o.api.ImageRemove(ctx, ref.String(), image.RemoveOptions{PruneChildren: true})
-	return err
+	return o.RemoveImage(ctx, ref.String())
 }
 
 func (o others) Prune(ctx context.Context) error {
 	_, err := o.api.ImagesPrune(ctx, filters.NewArgs(filters.Arg("dangling", "true")))
 	return err
+}
+
+func (o others) TagAs(ctx context.Context, pin registry.Pin, ref registry.Ref) error {
+	return o.api.ImageTag(ctx, pin.String(), ref.String())
+}
+
+func (o others) RemoveImage(ctx context.Context, name string) error {
+	_, err := o.api.ImageRemove(ctx, name, image.RemoveOptions{PruneChildren: true})
+	return err
+}
+
+func (o others) PruneAll(ctx context.Context) error {
+	_, err := o.api.ImagesPrune(ctx, filters.NewArgs(filters.Arg("dangling", "false")))
+	return err
+}
+
+func (o others) Create(ctx context.Context, name, image string, command ...string) error {
+	_, err := o.api.ContainerCreate(ctx, &container.Config{Image: image, Cmd: command}, &container.HostConfig{NetworkMode: "none"}, nil, nil, name)
+	return err
+}
+
+func (o others) Run(ctx context.Context, name, image string, command ...string) error {
+	if err := o.Create(ctx, name, image, command...); err != nil {
+		return err
+	}
+	return o.api.ContainerStart(ctx, name, container.StartOptions{})
+}
+
+func (o others) Discard(ctx context.Context, name string) error {
+	return o.api.ContainerRemove(ctx, name, container.RemoveOptions{Force: true})
 }
 
 func (o others) Names(ctx context.Context) ([]string, error) {

@@ -40,6 +40,7 @@ func TestEngine29Contract(t *testing.T) {
 			t.Logf("%+v", engine)
 			dockertest.Contract(t, func(t *testing.T) dockertest.Subject { return shared.subject(t, o, f.Hosts[i].Socket) })
 			upstreamIsSpared(t, o, store)
+			stockIsTrue(t, o, store)
 		})
 	}
 }

@@ -24,6 +24,8 @@ type session struct {
 	fresh  map[string]struct{}     // containers that we made and nobody started
 	ttys   map[string]bool         // containers that were looked at: whether they have a terminal
 	bridge string                  // the engine's default network when the facts were asked
+
+	stock *stock // what lists of images learned
 }
 
 // facts are what is known about the engine beside its API version.
@@ -101,7 +103,7 @@ func (h *Host) settle(api *client.Client) *session {
 	if h.session != nil && h.session.api.ClientVersion() == api.ClientVersion() {
 		return h.session
 	}
-	h.session = &session{api: api, images: map[registry.Pin]string{}, fresh: map[string]struct{}{}, ttys: map[string]bool{}}
+	h.session = &session{api: api, images: map[registry.Pin]string{}, fresh: map[string]struct{}{}, ttys: map[string]bool{}, stock: newStock()}
 	return h.session
 }
 

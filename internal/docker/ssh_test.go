@@ -36,7 +36,7 @@ func TestSSHSharesOneConnection(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	for range 10 {
 		calls.Go(func() {
-			if err := h.Watch(ctx, func() {}); err != nil {
+			if err := h.Watch(ctx, func(warmer.Happening) {}); err != nil {
 				t.Errorf("Watch: %v", err)
 			}
 		})
@@ -84,7 +84,7 @@ func TestSSHNoticesSilence(t *testing.T) {
 	h.ssh.alive = 50 * time.Millisecond
 	time.AfterFunc(200*time.Millisecond, func() { s.deaf.Store(true) })
 	within(t, 5*time.Second, func() {
-		wantCode(t, "Watch", h.Watch(t.Context(), func() {}), "host_unreachable")
+		wantCode(t, "Watch", h.Watch(t.Context(), func(warmer.Happening) {}), "host_unreachable")
 	})
 }
 

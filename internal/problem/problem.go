@@ -52,6 +52,9 @@ const (
 	ResultInvalid       Code = "result_invalid"         // the result file is no JSON
 	ResultTooLarge      Code = "result_too_large"       // the result file is over the limit
 	VolumeInUse         Code = "volume_in_use"          // a container uses the volume
+	ImageInUse          Code = "image_in_use"           // a container, or an image built on it, uses the image
+	ImageLeaving        Code = "image_leaving"          // the image is being removed from a host at this moment
+	PruneStopped        Code = "prune_stopped"          // a removal did not do what was predicted
 	LogRemoved          Code = "log_removed"            // retention has removed the run's log
 	Stopping            Code = "stopping"               // the server is shutting down
 	TagNotFound         Code = "tag_not_found"          // the registry says that the tag is not there

@@ -34,6 +34,10 @@ func TestTheDocumentKnowsAllStates(t *testing.T) {
 		{"../../warmer/rollout.go", "Reason", "Checked", "holds"},
 		{"../../warmer/store.go", "Verb", "Act", "verb"},
 		{"../../warmer/store.go", "Activity", "Pause", "what"},
+		{"../../warmer/pruning.go", "Trigger", "Pass", "trigger"},
+		{"../../warmer/pruning.go", "RemovalOutcome", "PassRemoval", "outcome"},
+		{"../../warmer/prune/policy.go", "Rule", "PassRemoval", "rule"},
+		{"../../warmer/prune/policy.go", "Rule", "PruneVerdict", "rule"},
 	} {
 		want, got := constants(t, c.file, c.kind), schemas[c.schema].Properties[c.field].values()
 		if !slices.Equal(got, want) {
@@ -59,7 +63,7 @@ func TestRunsCanBeListedByEveryState(t *testing.T) {
 
 // elsewhere are the codes that are no answers of the API.
 var elsewhere = []string{
-	"host_unreachable", "engine_api", "image_lost", "pull_stalled",
+	"image_lost", "pull_stalled",
 	"start_failed", "container_lost", "engine_restarted", // why a run or a copy failed
 	"exit_code", "signaled", "out_of_memory", "canceled", "deadline_passed", "caller_silent", "replaced", "already_succeeded", "released",
 	"contact_lost", "engine_replaced", // why a run ended as it did

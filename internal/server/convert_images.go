@@ -131,10 +131,7 @@ func hostOf(h warmer.HostStatus, use runner.HostUse) api.Host {
 		ClockOffset: h.Engine.ClockOffset.Seconds(), Paused: h.Paused, Drained: h.Drained,
 		Drift:   api.Drift{Total: h.Drift.Total, LastHour: h.Drift.LastHour, LastAt: when(h.Drift.Last)},
 		Pulling: h.Pulling, Pulls: h.Pulls, Running: use.InUse, Runs: use.Slots,
-		MemoryAsked: use.Memory, CPUsAsked: float64(use.NanoCPUs) / 1e9, Unclaimed: append([]string{}, use.Unclaimed...),
-	}
-	if h.Engine.Disk.Total > 0 {
-		host.Disk = &api.Disk{Free: h.Engine.Disk.Free, Total: h.Engine.Disk.Total}
+		MemoryAsked: use.Memory, CPUsAsked: float64(use.NanoCPUs) / 1e9, Unclaimed: listOf(use.Unclaimed), Disk: diskOf(h.Engine.Disk),
 	}
 	if !h.Engine.Platform.IsZero() {
 		host.Platform = h.Engine.Platform.String()

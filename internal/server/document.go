@@ -27,6 +27,7 @@ func apiConfig() huma.Config {
 		{Name: "scopes", Description: "Pin scopes: names within which images keep their digests."},
 		{Name: "hosts", Description: "The Docker hosts."},
 		{Name: "pauses", Description: "What people stopped for a while."},
+		{Name: "pruning", Description: "What may go from the hosts, and why the rest stays."},
 		{Name: "probes", Description: "For whoever supervises the server."},
 	}
 	config.CreateHooks = nil // no $schema link in every answer
@@ -127,8 +128,11 @@ func tagOf(path string) string {
 		return "probes"
 	}
 	noun, _, _ = strings.Cut(noun, "/")
-	if noun == "pause" || noun == "resume" {
+	switch noun {
+	case "pause", "resume":
 		return "pauses"
+	case "prune", "prunes", "explain":
+		return "pruning"
 	}
 	return noun
 }

@@ -71,7 +71,7 @@ func (s *scene) start() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	w := warmer.Options{Registry: s.tags, Store: s.store, Verifier: refuser{}, Logger: discard, ProbeEvery: 50 * time.Millisecond}
+	w := warmer.Options{Registry: s.tags, Store: s.store, Ledger: s.store, Verifier: refuser{}, Logger: discard, ProbeEvery: 50 * time.Millisecond}
 	promote := warmer.Promotion{Percent: warmer.All}
 	newest, err := selection.New(selection.Options{Include: `^\d+\.\d+\.\d+$`, Newest: 2})
 	if err != nil {

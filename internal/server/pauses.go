@@ -11,7 +11,7 @@ import (
 
 func (s *Server) pauseRoutes() {
 	handle(s, op(http.MethodGet, "/v1/pauses", "list-pauses", "List what is paused"), s.listPauses)
-	handle(s, op(http.MethodPost, "/v1/pause", "pause", "Stop watching or warming, on the fleet or a host, until it is resumed"), s.pause, problem.HostNotManaged)
+	handle(s, op(http.MethodPost, "/v1/pause", "pause", "Stop watching, warming or pruning, on the fleet or a host, until it is resumed"), s.pause, problem.HostNotManaged)
 	handle(s, op(http.MethodPost, "/v1/resume", "resume", "End a pause"), s.resume, problem.HostNotManaged)
 }
 

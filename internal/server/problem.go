@@ -39,6 +39,9 @@ var statusOf = map[problem.Code]int{
 	problem.ScopeHost:           http.StatusConflict,
 	problem.JoinedSince:         http.StatusConflict,
 	problem.NotReleasable:       http.StatusConflict,
+	problem.ImageInUse:          http.StatusConflict,
+	problem.ImageLeaving:        http.StatusConflict,
+	problem.PruneStopped:        http.StatusConflict,
 	problem.LogRemoved:          http.StatusGone,
 	problem.QueueFull:           http.StatusTooManyRequests,
 	problem.NoSpace:             http.StatusInsufficientStorage,
@@ -48,6 +51,8 @@ var statusOf = map[problem.Code]int{
 	problem.RegistryLimited:     http.StatusTooManyRequests,
 	problem.RegistryUnavailable: http.StatusBadGateway,
 	problem.RegistryAnswer:      http.StatusBadGateway,
+	problem.HostUnreachable:     http.StatusBadGateway,
+	problem.EngineAPI:           http.StatusBadGateway,
 	problem.Internal:            http.StatusInternalServerError,
 }
 

@@ -56,7 +56,11 @@ func expectProblem(t *testing.T, method, template string, status int, code probl
 			"/v1/pause": `{"what":"warming"}`, "/v1/resume": `{"what":"warming"}`, "/v1/scopes/{name}/repin": `{"image":"jobs"}`,
 		}[template]
 	}
+	if template == "/v1/explain" {
+		path += "?host=a&image=jobs"
+	}
 	if code == problem.InvalidRequest {
+		path, _, _ = strings.Cut(path, "?")
 		call(t, clientOf(t, url), method, url+path+"?no_such=1", body).problem(status, code)
 		return
 	}

@@ -31,6 +31,8 @@ func (s *Server) routes() {
 	s.scopeRoutes()
 	s.hostRoutes()
 	s.pauseRoutes()
+	s.pruneRoutes()
+	s.stockRoutes()
 	s.eventRoute()
 	s.configurationRoute()
 	handle(s, op(http.MethodGet, "/healthz", "healthz", "Tell that the process lives"), s.health)

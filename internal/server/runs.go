@@ -51,7 +51,7 @@ func (s *Server) submitRoute() {
 	codes := []problem.Code{
 		problem.ImageNotManaged, problem.DigestNotManaged, problem.HostNotManaged, problem.HostNotSelected, problem.NoCurrent, problem.ImageNotWarm,
 		problem.PlatformMissing, problem.NotAllowed, problem.KeyConflict, problem.NoHost, problem.PinCold, problem.PinUnavailable, problem.ScopeHost,
-		problem.QueueFull, problem.Stopping,
+		problem.ImageLeaving, problem.QueueFull, problem.Stopping,
 	}
 	handle(s, submit, s.submitRun, slices.Concat(codes, registryCodes)...) // fresh asks the registry
 }

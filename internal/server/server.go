@@ -31,6 +31,7 @@ type Images interface {
 	Hosts() []warmer.HostStatus
 	Events(ctx context.Context, after int64, follow bool, fn func(warmer.Event) error) error
 	Acts
+	Pruning
 }
 
 // Acts is what people can do to images and to the warmer, who being who they
@@ -44,6 +45,16 @@ type Acts interface {
 	Pause(ctx context.Context, what warmer.Activity, host, who string) error
 	Resume(ctx context.Context, what warmer.Activity, host, who string) error
 	Pauses() []warmer.Pause
+}
+
+// Pruning is what can be told and asked of what is on the hosts.
+type Pruning interface {
+	// Prune returns once its passes have ended.
+	Prune(ctx context.Context, ask warmer.PruneAsk) ([]warmer.Pass, error)
+	// Passes gives the newest first; an empty host means all.
+	Passes(ctx context.Context, host string, limit int) ([]warmer.Pass, error)
+	Stock(ctx context.Context, host string) (warmer.Stock, error)
+	Explain(ctx context.Context, host, image string) (warmer.Explanation, error)
 }
 
 // Registry is what the API needs of the registries.

@@ -50,6 +50,18 @@ func (s stubImages) Pause(context.Context, warmer.Activity, string, string) erro
 func (s stubImages) Resume(context.Context, warmer.Activity, string, string) error { return s.err }
 func (s stubImages) Pauses() []warmer.Pause                                        { return nil }
 
+func (s stubImages) Prune(context.Context, warmer.PruneAsk) ([]warmer.Pass, error) { return nil, s.err }
+
+func (s stubImages) Passes(context.Context, string, int) ([]warmer.Pass, error) { return nil, s.err }
+
+func (s stubImages) Stock(context.Context, string) (warmer.Stock, error) {
+	return warmer.Stock{}, s.err
+}
+
+func (s stubImages) Explain(context.Context, string, string) (warmer.Explanation, error) {
+	return warmer.Explanation{}, s.err
+}
+
 func (s stubImages) Hosts() []warmer.HostStatus { return nil }
 
 // stub are runs with which everything ends with err. Their logs are what logs

@@ -14,17 +14,20 @@ import (
 // rolloutColumns are those of scanRollout, in its order.
 const rolloutColumns = `id, image, tag, pin, manifest, phase, seen_at, promoted_at, ended_at, trust, promoted_by, origin`
 
-// recent is how many rollouts of a track are loaded whatever became of them.
+// recent is how many rollouts of a track are loaded whatever became of them, and
+// how many of those that were current once.
 const recent = 50
 
-// loadRollouts gives the open and the rejected rollouts and the newest others
-// of each track, oldest first.
+// loadRollouts gives the open and the rejected rollouts, the newest superseded and
+// the newest others of each track, oldest first: what is kept for a rollback must
+// not be forgotten over many that never were current.
 func (s *Store) loadRollouts(ctx context.Context) ([]warmer.Rollout, error) {
 	return query(ctx, s.db, scanRollout, `
 		SELECT `+rolloutColumns+` FROM (
-			SELECT *, row_number() OVER (PARTITION BY image, tag ORDER BY id DESC) AS nth FROM rollouts
+			SELECT *, row_number() OVER (PARTITION BY image, tag ORDER BY id DESC) AS nth,
+				row_number() OVER (PARTITION BY image, tag, phase ORDER BY id DESC) AS nth_of_phase FROM rollouts
 		) AS numbered
-		WHERE nth <= $1 OR phase IN ('held', 'warming', 'current', 'rejected') ORDER BY id`, recent)
+		WHERE nth <= $1 OR phase = 'superseded' AND nth_of_phase <= $1 OR phase IN ('held', 'warming', 'current', 'rejected') ORDER BY id`, recent)
 }
 
 // history is how many rollouts of a track are kept.

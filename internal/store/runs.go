@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/prewarm/prewarm/internal/problem"
+	"github.com/prewarm/prewarm/registry"
 	"github.com/prewarm/prewarm/runner"
 )
 
@@ -51,9 +52,13 @@ var (
 
 // InsertRun writes a new run down, with its sealed secrets (nil: none) and the
 // use of its scope (nil: none), or nothing of it. A pin that the scope has is
-// never replaced.
+// never replaced. While the run's digest is being removed from a host it is
+// problem.ImageLeaving.
 func (s *Store) InsertRun(ctx context.Context, r runner.Run, sealed []byte, scope *runner.Scope) error {
 	err := s.inTx(ctx, func(tx *sql.Tx) error {
+		if err := leaving(ctx, tx, r.Pin, r.Submitted); err != nil {
+			return err
+		}
 		if _, err := tx.ExecContext(ctx, insertRun, runValues(r)...); err != nil {
 			return err
 		}
@@ -79,7 +84,36 @@ func (s *Store) UpdateRun(ctx context.Context, r runner.Run) error {
 	if len(r.Spec.SecretEnv) > 0 && (r.ContainerID != "" || r.State.Ended()) {
 		return s.updateAndErase(ctx, r)
 	}
+	if r.State == runner.Queued && !r.Pin.IsZero() {
+		return s.updateQueued(ctx, r)
+	}
 	if _, err := s.db.ExecContext(ctx, updateRun, runValues(r)...); err != nil {
+		return fmt.Errorf("update run %s: %w", r.ID, err)
+	}
+	return nil
+}
+
+// justResolved is longer than the time between a run's digest being found out and
+// its being written down.
+const justResolved = 5 * time.Second
+
+// updateQueued updates a run that may get its digest by that: as a new one it is
+// not written down beside that digest's removal.
+func (s *Store) updateQueued(ctx context.Context, r runner.Run) error {
+	err := s.inTx(ctx, func(tx *sql.Tx) error {
+		var was registry.Pin
+		if err := tx.QueryRowContext(ctx, `SELECT pin FROM runs WHERE id = $1`, r.ID).Scan(asPin(&was)); err != nil {
+			return err
+		}
+		if was != r.Pin {
+			if err := leaving(ctx, tx, r.Pin, time.Now().Add(-justResolved)); err != nil {
+				return err
+			}
+		}
+		_, err := tx.ExecContext(ctx, updateRun, runValues(r)...)
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("update run %s: %w", r.ID, err)
 	}
 	return nil

@@ -34,7 +34,10 @@ func useScope(ctx context.Context, tx *sql.Tx, s runner.Scope) error {
 	if _, err := tx.ExecContext(ctx, insertScope, scopeFields(&s)...); err != nil {
 		return fmt.Errorf("save its scope %s: %w", s.Name, err)
 	}
-	return insertPins(ctx, tx, s)
+	if err := insertPins(ctx, tx, s); err != nil {
+		return err
+	}
+	return revived(ctx, tx, s.Namespace, s.Name)
 }
 
 // insertPins adds the pins of tracks that a scope has none of.
@@ -59,7 +62,10 @@ func (s *Store) SaveScope(ctx context.Context, scope runner.Scope) error {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM scope_pins WHERE namespace = $1 AND scope = $2`, scope.Namespace, scope.Name); err != nil {
 			return fmt.Errorf("replace the pins of scope %s: %w", scope.Name, err)
 		}
-		return insertPins(ctx, tx, scope)
+		if err := insertPins(ctx, tx, scope); err != nil || !scope.Ended.IsZero() {
+			return err
+		}
+		return revived(ctx, tx, scope.Namespace, scope.Name)
 	})
 }
 

@@ -68,3 +68,9 @@ func TestAMixedFleet(t *testing.T) {
 		}
 	})
 }
+
+// Images go alike from old and new engines and from both image stores.
+func TestPruneOnAMixedFleet(t *testing.T) {
+	t.Parallel()
+	pruneStory(t, ownFleet(t, fleet.HostOptions{}, fleet.HostOptions{Engine: fleet.Engine29}, fleet.HostOptions{Engine: fleet.Engine29Classic}))
+}

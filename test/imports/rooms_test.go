@@ -26,7 +26,7 @@ var rooms = map[string]room{
 	"internal/app": {
 		floor: 1, may: []string{
 			"config", "internal/docker", "internal/forward", "internal/problem", "internal/schedule", "internal/seal", "internal/selection",
-			"internal/server", "internal/store", "internal/verify", "registry", "runner", "runner/spool", "warmer",
+			"internal/server", "internal/store", "internal/verify", "registry", "runner", "runner/spool", "warmer", "warmer/prune",
 		},
 		why: "the composition root knows all rooms, and no room knows it but the command line",
 	},
@@ -35,10 +35,10 @@ var rooms = map[string]room{
 		why: "config parses values of the leaves and knows nothing of what is done with them",
 	},
 	"internal/docker": {
-		floor: 2, may: []string{"internal/problem", "registry", "runner", "warmer"}, why: adapterRule,
+		floor: 2, may: []string{"internal/problem", "registry", "runner", "warmer", "warmer/prune"}, why: adapterRule,
 	},
 	"internal/docker/dockertest": {
-		floor: 2, may: []string{"internal/problem", "registry", "runner", "warmer"}, why: fakeRule,
+		floor: 2, may: []string{"internal/problem", "registry", "runner", "warmer", "warmer/prune"}, why: fakeRule,
 	},
 	"internal/forward": {
 		floor: 2, may: []string{"internal/problem", "runner", "runner/spool"}, why: adapterRule,
@@ -47,10 +47,10 @@ var rooms = map[string]room{
 		floor: 2, may: []string{"internal/problem"}, why: adapterRule,
 	},
 	"internal/server": {
-		floor: 2, may: []string{"internal/api", "internal/problem", "registry", "runner", "warmer"}, why: adapterRule,
+		floor: 2, may: []string{"internal/api", "internal/problem", "registry", "runner", "warmer", "warmer/prune"}, why: adapterRule,
 	},
 	"internal/store": {
-		floor: 2, may: []string{"internal/problem", "registry", "runner", "warmer"}, why: adapterRule,
+		floor: 2, may: []string{"internal/problem", "registry", "runner", "warmer", "warmer/prune"}, why: adapterRule,
 	},
 	"runner": {
 		floor: 3, may: []string{"internal/failpoint", "internal/problem", "registry", "runner/spool"}, why: domainRule,
@@ -67,10 +67,14 @@ var rooms = map[string]room{
 		floor: 2, why: "internal/verify runs a program and says how it ended; it knows nothing of what is verified",
 	},
 	"warmer": {
-		floor: 3, may: []string{"internal/problem", "internal/schedule", "internal/selection", "registry"}, why: domainRule,
+		floor: 3, may: []string{"internal/failpoint", "internal/problem", "internal/schedule", "internal/selection", "registry", "warmer/prune"}, why: domainRule,
+	},
+	"warmer/prune": {
+		floor: 4, may: []string{"registry"},
+		why: "warmer/prune decides: an inventory and a policy in, verdicts out; it knows no host and asks nobody",
 	},
 	"registry": {
-		floor: 4, may: []string{"internal/problem"},
+		floor: 5, may: []string{"internal/problem"},
 		why: "registry is a leaf: everybody uses its Ref and Pin, so it can use nobody",
 	},
 	"internal/schedule": {

@@ -17,6 +17,8 @@ type Setup struct {
 	HostsFile string
 	// Limits are those over all, in YAML: "{rate: 100/s}"; empty: the defaults.
 	Limits string
+	// Prune is that section, in YAML; empty: the defaults.
+	Prune string
 	// What follows are entries of the sections of these names, in YAML.
 	Registries, Hosts, Images []string
 }
@@ -42,7 +44,7 @@ func Config(f *fleet.Fleet, address, state string, images ...string) string {
 func (s Setup) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "server: {listen: %s}\nstate: {path: %s}\n", s.Address, s.State)
-	for key, value := range map[string]string{"hosts_file": s.HostsFile, "limits": s.Limits} {
+	for key, value := range map[string]string{"hosts_file": s.HostsFile, "limits": s.Limits, "prune": s.Prune} {
 		if value != "" {
 			fmt.Fprintf(&b, "%s: %s\n", key, value)
 		}

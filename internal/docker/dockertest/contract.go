@@ -42,14 +42,22 @@ type Engine interface {
 // Others are the people and the programs that share an engine with us. What
 // they do must not break what we promise, and the other way round.
 type Others interface {
-	Pull(ctx context.Context, pin registry.Pin) error            // docker pull repo@digest
-	Tag(ctx context.Context, pin registry.Pin, tag string) error // docker tag repo@digest repo:tag
-	Untag(ctx context.Context, ref registry.Ref) error           // docker rmi repo:tag
-	Prune(ctx context.Context) error                             // docker image prune
+	Pull(ctx context.Context, pin registry.Pin) error                    // docker pull repo@digest
+	Tag(ctx context.Context, pin registry.Pin, tag string) error         // docker tag repo@digest repo:tag
+	TagAs(ctx context.Context, pin registry.Pin, ref registry.Ref) error // docker tag repo@digest other/repo:tag
+	Untag(ctx context.Context, ref registry.Ref) error                   // docker rmi repo:tag
+	RemoveImage(ctx context.Context, name string) error                  // docker rmi NAME
+	Prune(ctx context.Context) error                                     // docker image prune
+	PruneAll(ctx context.Context) error                                  // docker image prune -a
 	// Names are all tags (repo:tag) and digests (repo@digest) of all images.
 	Names(ctx context.Context) ([]string, error)
-	MakeVolume(ctx context.Context, name string) error // docker volume create
-	Volumes(ctx context.Context) ([]string, error)     // docker volume ls -q
+	// Create and Run make containers without a label of ours, with the network
+	// none.
+	Create(ctx context.Context, name, image string, command ...string) error // docker create
+	Run(ctx context.Context, name, image string, command ...string) error    // docker run -d
+	Discard(ctx context.Context, name string) error                          // docker rm -f
+	MakeVolume(ctx context.Context, name string) error                       // docker volume create
+	Volumes(ctx context.Context) ([]string, error)                           // docker volume ls -q
 }
 
 // patience bounds every test of the contract. A real engine on a busy machine
@@ -67,6 +75,8 @@ func Contract(t *testing.T, fresh func(t *testing.T) Subject) {
 		{"Images", imageTests()},
 		{"Names", nameTests()},
 		{"Mirrors", mirrorTests()},
+		{"Stock", stockTests()},
+		{"Removal", removalTests()},
 		{"Launch", launchTests()},
 		{"Look", lookTests()},
 		{"Room", roomTests()},

@@ -155,7 +155,10 @@ func watchTells(b *bench) {
 	defer stop()
 	told, ended := make(chan struct{}, 1), make(chan error, 1)
 	go func() {
-		ended <- b.Engine.Watch(ctx, func() {
+		ended <- b.Engine.Watch(ctx, func(h warmer.Happening) {
+			if !h.Removed {
+				b.Errorf("Watch told %+v, want a removal", h)
+			}
 			select {
 			case told <- struct{}{}:
 			default:
@@ -182,7 +185,7 @@ func watchTells(b *bench) {
 func watchEnds(b *bench) {
 	ctx, stop := context.WithCancel(b.ctx)
 	stop()
-	if err := b.Engine.Watch(ctx, func() { b.Error("something was lost") }); err != nil {
+	if err := b.Engine.Watch(ctx, func(warmer.Happening) { b.Error("something happened") }); err != nil {
 		b.Errorf("Watch = %v, want nil", err)
 	}
 }

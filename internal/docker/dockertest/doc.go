@@ -8,5 +8,6 @@
 // a log can be read again from a time on, a container ends with its engine unless
 // that has live-restore. Faults are asked for by name: SetDown, SetStopping,
 // Halt and Resume, Restart, Wipe, Fail, Rotate, SetClockOffset, FailPull,
-// HoldPulls, Forget, Untag.
+// HoldPulls, Forget, Untag, Dangle, FailRemoval, HoldRemovals, FillDisk,
+// LeakRemovals.
 package dockertest

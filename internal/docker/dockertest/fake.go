@@ -22,6 +22,7 @@ type Options struct {
 	Name     string            // the host's name; "fake" by default
 	Instance string            // whose containers Owned lists; "test" by default
 	Platform registry.Platform // linux/amd64 by default
+	Unique   bool              // List tells what each image shares with none, as engines since 23 do
 }
 
 // Fake is an engine in memory, together with the registry that it pulls from.
@@ -36,9 +37,9 @@ type Fake struct {
 	stopping bool
 	wiped    int // how often; what began before a wipe can't end well after it
 	cuts     int // how often every stream broke
-	losses   int // how many images or tags were removed, as far as events tell
-	silent   bool
-	disk     warmer.Disk
+	news     news
+	space    space
+	unique   bool
 	offset   time.Duration
 	life     int // how often it was started anew
 	away     bool
@@ -48,13 +49,15 @@ type Fake struct {
 
 	marker     string
 	upstream   upstream
-	images     map[registry.Pin]*held
-	tags       map[registry.Ref]registry.Pin // all but the keep-tags
+	images     map[string]*held // by id
 	containers map[string]*box
 	volumes    map[string]*store
 	programs   map[string]Program
 	counts     counts
 	serial     int // of ids and markers
+
+	removals     map[string]*failure // that are to fail, by the image's id
+	holdRemovals bool
 }
 
 // counts are what tests ask afterwards.
@@ -64,6 +67,8 @@ type counts struct {
 	created       map[string]int
 	started       map[string]int
 	stopped       map[string]int
+
+	lists, removals int
 }
 
 // NewFake makes an engine that is up and holds nothing.
@@ -78,11 +83,11 @@ func NewFake(o Options) *Fake {
 		o.Platform = registry.Platform{OS: "linux", Architecture: "amd64"}
 	}
 	return &Fake{
-		name: o.Name, instance: o.Instance, platform: o.Platform,
+		name: o.Name, instance: o.Instance, platform: o.Platform, unique: o.Unique,
 		changed:    make(chan struct{}),
 		upstream:   upstream{pushed: map[registry.Pin]pushed{}, failures: map[registry.Pin]*failure{}},
-		images:     map[registry.Pin]*held{},
-		tags:       map[registry.Ref]registry.Pin{},
+		images:     map[string]*held{},
+		removals:   map[string]*failure{},
 		containers: map[string]*box{},
 		volumes:    map[string]*store{},
 		faults:     map[Call][]bool{},
@@ -104,12 +109,9 @@ func (f *Fake) Probe(ctx context.Context) (warmer.Engine, error) {
 	return warmer.Engine{
 		Marker: f.marker, MarkerHost: f.name,
 		Version: engineVersion, APIVersion: "1.41", ImageStore: "classic",
-		Platform: f.platform, CPUs: 2, Memory: 4 << 30, Disk: f.disk, ClockOffset: f.offset,
+		Platform: f.platform, CPUs: 2, Memory: 4 << 30, Disk: f.diskNow(), ClockOffset: f.offset,
 	}, nil
 }
-
-// SetDisk sets what Probe tells of the host's disk. Pulls do not fill it.
-func (f *Fake) SetDisk(d warmer.Disk) { f.change(func() { f.disk = d }) }
 
 // Pulls is how many pulls of pin were begun.
 func (f *Fake) Pulls(pin registry.Pin) int {

@@ -144,7 +144,7 @@ func (f *Fake) Remove(ctx context.Context, id string) error {
 	})
 }
 
-// Owned lists all containers: the fake has none of anybody else.
+// Owned lists our containers.
 func (f *Fake) Owned(ctx context.Context) ([]runner.Owned, error) {
 	return called(f, CallOwned, func() ([]runner.Owned, error) {
 		f.mu.Lock()
@@ -154,6 +154,9 @@ func (f *Fake) Owned(ctx context.Context) ([]runner.Owned, error) {
 		}
 		var owned []runner.Owned
 		for _, b := range f.containers {
+			if b.foreign {
+				continue
+			}
 			owned = append(owned, runner.Owned{ID: b.id, Run: b.of.Run, Running: b.running(), Fresh: b.fresh(), Created: b.created})
 		}
 		return owned, nil

@@ -18,6 +18,8 @@ const (
 	CallOwned        Call = "owned"
 	CallMakeVolume   Call = "make volume"
 	CallRemoveVolume Call = "remove volume"
+	CallList         Call = "list images"
+	CallRemoveImage  Call = "remove image"
 )
 
 // Fail makes the next call of a kind fail with problem.HostUnreachable: before

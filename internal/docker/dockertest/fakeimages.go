@@ -4,20 +4,12 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 
 	"github.com/prewarm/prewarm/internal/problem"
 	"github.com/prewarm/prewarm/registry"
 	"github.com/prewarm/prewarm/warmer"
 )
-
-// held is an image on the fake host.
-type held struct {
-	pushed
-	id   string
-	kept bool
-}
 
 // Inspect gives the copy of pin, if there is one for the host's platform.
 func (f *Fake) Inspect(ctx context.Context, pin registry.Pin) (warmer.Copy, bool, error) {
@@ -26,7 +18,7 @@ func (f *Fake) Inspect(ctx context.Context, pin registry.Pin) (warmer.Copy, bool
 	if err := f.reach(ctx, "inspect image "+pin.String()); err != nil {
 		return warmer.Copy{}, false, err
 	}
-	img := f.images[pin]
+	img := f.image(pin)
 	if img == nil || !f.platform.Runs(img.platform) {
 		return warmer.Copy{}, false, nil
 	}
@@ -55,14 +47,14 @@ func (f *Fake) tag(ctx context.Context, pin registry.Pin) (warmer.Copy, error) {
 	if err := f.reach(ctx, what); err != nil {
 		return warmer.Copy{}, err
 	}
-	img := f.images[pin]
+	img := f.image(pin)
 	switch {
 	case img == nil:
 		return warmer.Copy{}, f.refuse(problem.ImageLost, what, "the image went away")
 	case !f.platform.Runs(img.platform):
 		return warmer.Copy{}, f.refuse(problem.PlatformMissing, what, "it is made for "+img.platform.String())
 	}
-	img.kept = true
+	f.point(keepRef(pin), img)
 	f.wake()
 	return f.copy(pin), nil
 }
@@ -79,69 +71,64 @@ func (f *Fake) Publish(ctx context.Context, pin registry.Pin, tag string) error 
 	if err := f.reach(ctx, what); err != nil {
 		return err
 	}
-	if img := f.images[pin]; img == nil || !f.platform.Runs(img.platform) {
+	img := f.image(pin)
+	if img == nil || !f.platform.Runs(img.platform) {
 		return f.refuse(problem.ImageLost, what, "the image went away")
 	}
-	f.tags[ref] = pin
+	f.point(ref, img)
 	f.wake()
 	return nil
 }
 
-// Forget removes pin from the host, with its keep-tag and all its tags: someone
-// was at it.
-func (f *Fake) Forget(pin registry.Pin) { f.lose(func() { f.drop(pin) }) }
+// Forget removes pin from the host, with its keep-tag and all tags of its
+// repository, whatever uses it: someone was at it, with force.
+func (f *Fake) Forget(pin registry.Pin) {
+	f.lose(func() {
+		img := f.image(pin)
+		if img == nil {
+			return
+		}
+		delete(img.pins, pin)
+		maps.DeleteFunc(img.tags, func(ref registry.Ref, _ bool) bool { return ref.Repository() == pin.Repository() })
+		f.tidy(img)
+	})
+}
 
-// Untag removes the keep-tag of pin: someone was at it.
+// Untag removes the keep-tag of pin and leaves repo@digest: someone was at it.
 func (f *Fake) Untag(pin registry.Pin) {
 	f.lose(func() {
-		if img := f.images[pin]; img != nil {
-			img.kept = false
+		if img := f.image(pin); img != nil {
+			delete(img.tags, keepRef(pin))
 		}
 	})
 }
 
-// drop removes an image with its names. The caller holds the lock.
-func (f *Fake) drop(pin registry.Pin) {
-	delete(f.images, pin)
-	maps.DeleteFunc(f.tags, func(_ registry.Ref, p registry.Pin) bool { return p == pin })
+// Dangle takes all names from the image of pin and leaves the image.
+func (f *Fake) Dangle(pin registry.Pin) {
+	f.lose(func() {
+		if img := f.image(pin); img != nil {
+			clear(img.pins)
+			clear(img.tags)
+		}
+	})
 }
 
 // Load puts pin on the host without a pull and without a keep-tag, as someone
 // else's docker pull would. It must have been pushed.
 func (f *Fake) Load(pin registry.Pin) {
-	f.change(func() { f.images[pin] = f.hold(f.upstream.pushed[pin]) })
-}
-
-// hold makes an image of what was pushed. The caller holds the lock.
-func (f *Fake) hold(p pushed) *held {
-	return &held{pushed: p, id: f.id("image")}
+	f.change(func() { f.hold(pin, f.upstream.pushed[pin]) })
 }
 
 // copy tells of an image that is on the host. The caller holds the lock.
 func (f *Fake) copy(pin registry.Pin) warmer.Copy {
-	img := f.images[pin]
-	c := warmer.Copy{ID: img.id, Platform: img.platform, Kept: img.kept}
-	for _, size := range img.layers {
-		c.Bytes += size
-	}
-	for ref, p := range f.tags {
-		if p == pin {
-			c.Tags = append(c.Tags, ref.Tag())
+	img := f.image(pin)
+	c := warmer.Copy{ID: img.id, Platform: img.platform, Kept: img.tags[keepRef(pin)], Bytes: img.bytes()}
+	for _, tag := range img.tagsIn(pin.Repository()) {
+		if !strings.HasPrefix(tag, ownTags) {
+			c.Tags = append(c.Tags, tag)
 		}
 	}
-	slices.Sort(c.Tags)
 	return c
-}
-
-// layers are those of all images on the host. The caller holds the lock.
-func (f *Fake) layers() map[int64]bool {
-	all := map[int64]bool{}
-	for _, img := range f.images {
-		for _, size := range img.layers {
-			all[size] = true
-		}
-	}
-	return all
 }
 
 // Pin makes a pin for tests: a repository and a digest that is the number n.

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"time"
-
-	"github.com/prewarm/prewarm/registry"
 )
 
 // restores marks the lives of an engine under live-restore, as in
@@ -88,6 +86,24 @@ func (f *Fake) Resume() {
 	})
 }
 
+// HaltForgetting ends the engine as a crash does that comes after it started its
+// running containers and before it wrote that down: once it is back they look as
+// if they had never been started. What they printed is kept.
+func (f *Fake) HaltForgetting() {
+	f.change(func() {
+		f.away = true
+		f.cuts++
+		for id, b := range f.containers {
+			if b.running() {
+				b.kill()
+				f.containers[id] = &box{
+					id: b.id, of: b.of, image: b.image, named: b.named, foreign: b.foreign, created: b.created, log: b.log, own: b.own,
+				}
+			}
+		}
+	})
+}
+
 // Wipe replaces the engine by an empty one: images, containers, volumes and the
 // marker are gone. What was pushed stays.
 func (f *Fake) Wipe() {
@@ -99,8 +115,8 @@ func (f *Fake) Wipe() {
 		f.cuts++
 		f.life++
 		f.marker = ""
-		f.images, f.containers = map[registry.Pin]*held{}, map[string]*box{}
-		f.tags, f.volumes = map[registry.Ref]registry.Pin{}, map[string]*store{}
+		f.images, f.containers = map[string]*held{}, map[string]*box{}
+		f.volumes, f.space.leaked = map[string]*store{}, 0
 	})
 }
 
@@ -111,7 +127,7 @@ func (f *Fake) Running() []string {
 	defer f.mu.Unlock()
 	var runs []string
 	for _, b := range f.containers {
-		if b.running() {
+		if b.running() && !b.foreign {
 			runs = append(runs, b.of.Run)
 		}
 	}

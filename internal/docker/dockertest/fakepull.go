@@ -18,24 +18,30 @@ type upstream struct {
 	held     bool
 }
 
-type pushed struct {
-	platform registry.Platform
-	layers   []int64 // bytes; layers of one size are one layer
-}
-
 type failure struct {
 	err  error
-	left int // pulls that still fail; negative: all
+	left int // calls that still fail; negative: all
+}
+
+// take gives the error of a call that is to fail.
+func (f *failure) take() error {
+	if f == nil || f.left == 0 {
+		return nil
+	}
+	f.left--
+	return f.err
 }
 
 // steps is how many times a layer's download is reported.
 const steps = 4
 
 // Push makes pin available to pulls: an image for platform with layers of
-// these sizes, in bytes. Layers of equal size are taken for the same layer, so
-// two images can share some. A pin that was never pushed is gone upstream.
+// these sizes, in bytes, from the base up, which is built now. Layers of equal
+// size on equal layers are taken for the same layer, so two images can share
+// their lowest ones: with {100, 1001} and {100, 1002} a base, and no more. A pin
+// that was never pushed is gone upstream.
 func (f *Fake) Push(pin registry.Pin, platform registry.Platform, layers []int64) {
-	f.change(func() { f.upstream.pushed[pin] = pushed{platform, layers} })
+	f.change(func() { f.upstream.pushed[pin] = pushed{platform: platform, layers: chain(layers), built: f.now()} })
 }
 
 // Unpush lets the registry lose pin; copies on the host stay.
@@ -89,84 +95,122 @@ func (f *Fake) pull(ctx context.Context, pin registry.Pin, progress func(warmer.
 // pullFrom fetches what was pushed at a source. It ends with the image on the
 // host as pin, for whatever platform: engines answer 200 for a wrong one.
 func (f *Fake) pullFrom(ctx context.Context, source, pin registry.Pin, seen *warmer.Progress, progress func(warmer.Progress)) error {
-	what := "pull " + source.String()
-	wiped := f.beginPull(source)
-	defer f.change(func() { f.counts.pulling-- })
-	if err := f.until(ctx, what, func() (bool, error) { return !f.upstream.held, f.reach(ctx, what) }); err != nil {
+	t := &transfer{fake: f, what: "pull " + source.String(), seen: seen, progress: progress}
+	t.begin(source)
+	defer t.end()
+	if err := f.until(ctx, t.what, func() (bool, error) { return !f.upstream.held, f.reach(ctx, t.what) }); err != nil {
 		return err
 	}
 	f.mu.Lock()
 	img, ok := f.upstream.pushed[source]
 	had := f.layers()
-	failed := f.fail(source)
+	failed := f.upstream.failures[source].take()
 	f.mu.Unlock()
 	if !ok {
-		return f.refuse(problem.TagNotFound, what, "the digest is gone upstream")
+		return f.refuse(problem.TagNotFound, t.what, "the digest is gone upstream")
 	}
 	seen.Layers = len(img.layers)
-	for i, size := range img.layers {
-		if err := f.pullLayer(ctx, what, wiped, seen, size, had[size], progress); err != nil {
+	for i, l := range img.layers {
+		if _, have := had[l.ID]; !have {
+			if err := t.fetch(ctx, l.Bytes); err != nil {
+				return err
+			}
+		}
+		if err := t.reach(ctx); err != nil {
 			return err
 		}
 		seen.LayersDone = max(seen.LayersDone, i+1)
-		f.report(*seen, progress)
+		t.report()
 		if i == 0 && failed != nil {
 			return failed
 		}
 	}
-	f.change(func() { f.images[pin] = f.hold(img) })
+	f.change(func() {
+		t.unstage()
+		f.hold(pin, img)
+	})
 	return nil
 }
 
-// pullLayer fetches one layer, or finds it there.
-func (f *Fake) pullLayer(ctx context.Context, what string, wiped int, seen *warmer.Progress, size int64, have bool, progress func(warmer.Progress)) error {
+// transfer is a pull under way.
+type transfer struct {
+	fake     *Fake
+	what     string
+	wiped    int // as the fake's when it began
+	seen     *warmer.Progress
+	progress func(warmer.Progress) // nil: nobody asks
+	staged   int64                 // bytes that it takes of the disk
+}
+
+func (t *transfer) begin(source registry.Pin) {
+	f := t.fake
+	f.change(func() {
+		f.counts.pulls[source]++
+		f.counts.pulling++
+		f.counts.most = max(f.counts.most, f.counts.pulling)
+		t.wiped = f.wiped
+	})
+}
+
+func (t *transfer) end() {
+	t.fake.change(func() {
+		t.fake.counts.pulling--
+		t.unstage()
+	})
+}
+
+// unstage gives back what was taken of the disk. The caller holds the lock.
+func (t *transfer) unstage() {
+	t.fake.space.staged -= t.staged
+	t.staged = 0
+}
+
+// fetch fetches one layer.
+func (t *transfer) fetch(ctx context.Context, size int64) error {
+	f := t.fake
 	f.mu.Lock()
 	speed := f.upstream.speed
 	f.mu.Unlock()
 	for i := range int64(steps) {
-		if have {
-			break
-		}
 		var d time.Duration
 		if speed > 0 {
 			d = time.Duration(float64(size) / steps / float64(speed) * float64(time.Second))
 		}
-		if err := f.pause(ctx, what, d, wiped); err != nil {
+		if err := f.pause(ctx, t.what, d, t.wiped); err != nil {
 			return err
 		}
-		seen.Bytes += size*(i+1)/steps - size*i/steps
-		f.report(*seen, progress)
+		step := size*(i+1)/steps - size*i/steps
+		if err := t.stage(step); err != nil {
+			return err
+		}
+		t.seen.Bytes += step
+		t.report()
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.reach(ctx, what)
+	return nil
 }
 
-func (f *Fake) report(p warmer.Progress, progress func(warmer.Progress)) {
-	if progress == nil {
+// stage takes space for what was fetched.
+func (t *transfer) stage(bytes int64) error {
+	t.fake.mu.Lock()
+	defer t.fake.mu.Unlock()
+	if err := t.fake.stage(t.what, bytes); err != nil {
+		return err
+	}
+	t.staged += bytes
+	return nil
+}
+
+func (t *transfer) reach(ctx context.Context) error {
+	t.fake.mu.Lock()
+	defer t.fake.mu.Unlock()
+	return t.fake.reach(ctx, t.what)
+}
+
+func (t *transfer) report() {
+	if t.progress == nil {
 		return
 	}
+	p := *t.seen
 	p.At = time.Now()
-	progress(p)
-}
-
-func (f *Fake) beginPull(pin registry.Pin) (wiped int) {
-	f.change(func() {
-		f.counts.pulls[pin]++
-		f.counts.pulling++
-		f.counts.most = max(f.counts.most, f.counts.pulling)
-		wiped = f.wiped
-	})
-	return wiped
-}
-
-// fail takes one of the failures that were asked for. The caller holds the
-// lock.
-func (f *Fake) fail(pin registry.Pin) error {
-	wanted := f.upstream.failures[pin]
-	if wanted == nil || wanted.left == 0 {
-		return nil
-	}
-	wanted.left--
-	return wanted.err
+	t.progress(p)
 }

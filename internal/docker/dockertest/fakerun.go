@@ -10,12 +10,16 @@ import (
 
 	"github.com/prewarm/prewarm/internal/problem"
 	"github.com/prewarm/prewarm/runner"
+	"github.com/prewarm/prewarm/warmer"
 )
 
 // box is a container of the fake.
 type box struct {
 	id      string
 	of      runner.Container
+	image   string // the image's id
+	named   string // the image as it was named
+	foreign bool   // somebody else's
 	created time.Time
 	process *Process // nil until it is started
 	cancel  context.CancelFunc
@@ -59,21 +63,27 @@ func (f *Fake) create(ctx context.Context, c runner.Container) (runner.Created, 
 	if len(c.Spec.Aliases) > 0 && c.Spec.Network == "" {
 		return runner.Created{}, f.refuse(problem.InvalidRequest, what, "aliases are names in a network")
 	}
-	img := f.images[c.Pin]
+	img := f.image(c.Pin)
 	if img == nil || !f.platform.Runs(img.platform) {
 		return runner.Created{}, f.refuse(problem.ImageLost, what, "the image went away")
 	}
 	if b := f.container(c.Name); b != nil {
 		return f.adopt(what, b, c)
 	}
-	b := &box{id: f.id("container"), of: c, created: f.now(), own: map[string][]byte{}}
-	f.containers[b.id] = b
+	b := f.add(c, img, c.Pin.String())
 	for _, name := range volumesOf(c) {
 		f.volume(name)
 	}
 	f.counts.created[c.Run]++
 	f.wake()
 	return f.made(b), nil
+}
+
+// add makes a container of an image. The caller holds the lock.
+func (f *Fake) add(c runner.Container, img *held, named string) *box {
+	b := &box{id: f.id("container"), of: c, image: img.id, named: named, created: f.now(), own: map[string][]byte{}}
+	f.containers[b.id] = b
+	return b
 }
 
 func (f *Fake) made(b *box) runner.Created {
@@ -147,6 +157,7 @@ func (f *Fake) launch(b *box, program Program, args []string) {
 	b.cancel = cancel
 	b.exit.Started = f.now()
 	b.process = newProcess(f, b, args)
+	f.happen(warmer.Happening{Used: b.named, At: b.exit.Started})
 	go func() {
 		code := program(alive, b.process)
 		f.end(b, code)
@@ -177,13 +188,13 @@ func (f *Fake) over(b *box, code int) {
 	b.kill()
 }
 
-// find gives a container by its id or name. The caller holds the lock.
+// find gives a container of ours by its id or name. The caller holds the lock.
 func (f *Fake) find(ctx context.Context, what, id string) (*box, error) {
 	if err := f.reach(ctx, what); err != nil {
 		return nil, err
 	}
 	b := f.container(id)
-	if b == nil {
+	if b == nil || b.foreign {
 		return nil, f.refuse(problem.ContainerLost, what, "no such container")
 	}
 	return b, nil

@@ -1,0 +1,74 @@
+package app
+
+import (
+	"context"
+	"reflect"
+	"time"
+
+	"github.com/prewarm/prewarm/config"
+	"github.com/prewarm/prewarm/internal/schedule"
+	"github.com/prewarm/prewarm/warmer"
+	"github.com/prewarm/prewarm/warmer/prune"
+)
+
+// pruneRules are what the warmer makes of what the configuration lets go from a
+// host.
+func pruneRules(c *config.Config, h config.Host) warmer.PruneRules {
+	policy := c.PruneFor(h)
+	images := make(map[string]prune.Rules, len(c.Images))
+	for _, i := range c.Images {
+		images[i.Name] = rulesOf(policy.For(i), i.Keep)
+	}
+	return warmer.PruneRules{
+		Policy: prune.Policy{
+			Rules: rulesOf(policy.Rules, 0), Protect: policy.Protect, Unmanaged: prune.Unmanaged(policy.Unmanaged), MaxRemovals: policy.MaxRemovals,
+		},
+		ImageRules: func(image string) prune.Rules {
+			if r, ok := images[image]; ok {
+				return r
+			}
+			return rulesOf(policy.Rules, 0)
+		},
+		Marks:  func(total int64) (high, low int64) { return h.Disk.High.Of(total), h.Disk.Low.Of(total) },
+		Budget: h.Disk.Budget, DryRun: policy.DryRun,
+	}
+}
+
+func rulesOf(r config.PruneRules, keep int) prune.Rules {
+	return prune.Rules{MinAge: r.MinAge, UnusedFor: r.UnusedFor, Keep: keep, KeepMin: r.KeepMin}
+}
+
+// pruner makes passes by a schedule.
+type pruner struct {
+	app     *App
+	running config.Prune
+	stop    context.CancelFunc
+}
+
+// use starts the loop of a configuration, and ends that of the one before where
+// it is another.
+func (p *pruner) use(ctx context.Context, loops *watchers, c config.Prune) {
+	if p.stop != nil && reflect.DeepEqual(p.running, c) {
+		return
+	}
+	if p.stop != nil {
+		p.stop()
+	}
+	p.running = c
+	ctx, p.stop = context.WithCancel(ctx)
+	loops.started.Go(func() {
+		schedule.Loop(ctx, schedule.LoopOptions{
+			Spec: c.Schedule, Name: "prune",
+			Paused: func() (bool, <-chan struct{}) { return p.app.warmer.Paused(warmer.Pruning) },
+		}, func(ctx context.Context) { p.app.prune(ctx, c.Windows) })
+	})
+}
+
+func (a *App) prune(ctx context.Context, windows schedule.Windows) {
+	if !windows.Open(time.Now()) {
+		return
+	}
+	if err := a.warmer.PruneBySchedule(ctx); err != nil && ctx.Err() == nil {
+		a.opts.Logger.Warn("not all hosts were pruned", "error", err)
+	}
+}
