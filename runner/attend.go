@@ -30,6 +30,11 @@ func (r *Runner) follow(ctx context.Context, l *live, id string) {
 		log.stop()
 		return // we are stopping; the next life follows it on
 	}
+	if problem.CodeOf(err) == problem.StartFailed {
+		log.stop()
+		r.endForgotten(ctx, l, id)
+		return
+	}
 	state := log.finish(ctx, err == nil)
 	failpoint.Here("log.swept")
 	if ctx.Err() != nil {
@@ -89,8 +94,8 @@ const (
 )
 
 // await waits for a container's end, however often its host is lost on the way.
-// It ends with problem.ContainerLost where the container is gone, and with
-// ContactLost or Released where nobody waits for it any longer.
+// It ends with problem.ContainerLost where the container is gone, with StartFailed
+// where its engine does not know that it was ever started, and with ContactLost or Released where nobody waits for it any longer.
 func (r *Runner) await(ctx context.Context, l *live, id string) (Exit, error) {
 	wait := retryLook
 	for ctx.Err() == nil {
@@ -98,7 +103,7 @@ func (r *Runner) await(ctx context.Context, l *live, id string) (Exit, error) {
 		switch {
 		case err == nil:
 			return exit, nil
-		case problem.CodeOf(err) == problem.ContainerLost:
+		case problem.CodeOf(err) == problem.ContainerLost, problem.CodeOf(err) == problem.StartFailed:
 			return Exit{}, err
 		case ctx.Err() != nil:
 			return Exit{}, err

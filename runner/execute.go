@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -222,6 +223,12 @@ func (r *Runner) resume(ctx context.Context, l *live) {
 		case !seen.Fresh:
 			r.follow(ctx, l, seen.ID)
 			return
+		case r.forgotten(ctx, l, seen):
+			r.endForgotten(ctx, l, seen.ID)
+			return
+		case seen.Life == "" && r.now(l).EngineLife != "":
+			l.rest(ctx, retryLook)
+			continue
 		}
 		if since.IsZero() {
 			since = time.Now()
@@ -239,6 +246,42 @@ func (r *Runner) resume(ctx context.Context, l *live) {
 			return
 		}
 	}
+}
+
+// forgotten tells that a container which is seen as never started may have run all
+// the same: an engine starts the program first and writes that down later, so
+// that one which crashes in between knows nothing of it (seen on 20.10, where both
+// took a second under load). Its life tells of such a crash, but not under
+// live-restore; what the program printed tells of it, too.
+func (r *Runner) forgotten(ctx context.Context, l *live, seen Look) bool {
+	created := r.now(l).EngineLife
+	switch {
+	case seen.Life == "" && created != "":
+		return false // it can't be told now, and it is not started before that
+	case seen.Life != created:
+		return true
+	}
+	engine, err := r.engineOf(l.run.Host)
+	if err != nil {
+		return false // it is not started then either
+	}
+	err = engine.LastLines(ctx, seen.ID, 1, func(Line) error { return errSeen })
+	return errors.Is(err, errSeen)
+}
+
+// endForgotten ends a run of which nobody can tell whether its container ran.
+func (r *Runner) endForgotten(ctx context.Context, l *live, id string) {
+	log := r.followLog(ctx, l, id).finish(ctx, true)
+	if ctx.Err() != nil {
+		return
+	}
+	r.end(l, func(run *Run) {
+		run.State, run.Reason = Interrupted, problem.EngineRestarted
+		run.Detail = "the engine was restarted, or may have been, while it started the container: whether the program ran can't be known"
+		run.Log = log.LogState
+		run.Log.Complete, run.Log.Gap = false, "the engine does not know that the program ran: what it printed may be lost"
+	})
+	r.removeLater(r.now(l))
 }
 
 // fence removes a container that was never started, so that no start which is
