@@ -95,7 +95,8 @@ const (
 
 // await waits for a container's end, however often its host is lost on the way.
 // It ends with problem.ContainerLost where the container is gone, with StartFailed
-// where its engine does not know that it was ever started, and with ContactLost or Released where nobody waits for it any longer.
+// where its engine does not know that it was ever started, and with ContactLost or
+// Released where nobody waits for it any longer.
 func (r *Runner) await(ctx context.Context, l *live, id string) (Exit, error) {
 	wait := retryLook
 	for ctx.Err() == nil {

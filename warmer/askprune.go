@@ -39,12 +39,7 @@ func (w *Warmer) PruneBySchedule(ctx context.Context) error {
 		return err
 	}
 	hosts = slices.DeleteFunc(hosts, func(h *host) bool { return w.paused(Pruning, h.Name) })
-	passes, err := w.passes(ctx, hosts, func(h *host) passAsk { return passAsk{trigger: BySchedule, need: w.needNow(h)} })
-	for _, p := range passes {
-		if p.ID == "" && ctx.Err() == nil {
-			w.log.Warn("no prune pass was made", "host", p.Host, "trigger", p.Trigger, "error", p.Stopped)
-		}
-	}
+	_, err = w.passes(ctx, hosts, func(h *host) passAsk { return passAsk{trigger: BySchedule, need: w.needNow(h)} })
 	return err
 }
 
@@ -66,6 +61,9 @@ func (w *Warmer) passes(ctx context.Context, hosts []*host, ask func(*host) pass
 			p, _, err := w.pass(ctx, h, a)
 			if err != nil { // it ends no other's pass, and is told beside them
 				p.Host, p.Trigger, p.Who, p.DryRun, p.Begun, p.Ended, p.Stopped = h.Name, a.trigger, a.who, a.dry, begun, time.Now(), err.Error()
+				if a.trigger == BySchedule && ctx.Err() == nil { // nobody else is told
+					w.log.Warn("a prune pass was not made, or not to its end", "host", h.Name, "trigger", a.trigger, "error", err)
+				}
 			}
 			passes[i] = p
 			return nil

@@ -24,25 +24,9 @@ type host struct {
 	inspected time.Time     // when each image was last looked at
 	looks     int           // how often that was
 	look      chan struct{} // holds one token: "look at everything now"
-	uses      uses
-	passing   chan struct{} // holds a token while a prune pass is made
-	// stocked tells that the images were listed, surveyed when that was last, and
-	// stockBytes what their layers took then.
-	stocked    bool
-	restocked  bool // something was warmed since
-	surveyed   time.Time
-	stockBytes int64
-	unmatched  []string  // protected patterns that match nothing here
-	pressAgain time.Time // before it no pass is made for the high mark
-	thrifty    time.Time // until then nothing that is kept goes for want of space
-	rules      int       // rises with each reload, so that a pass knows that it is out of date
-	stuck      map[string]stuck
-	unsettled  []settlement
-	takenBack  []registry.Pin // given up once, and not any more: not on disk yet
-	tending    bool
-	usesSaved  time.Time
-	life       context.Context
-	leave      context.CancelFunc // ends what is done on the host; nil before it was started
+	pruning
+	life  context.Context
+	leave context.CancelFunc // ends what is done on the host; nil before it was started
 }
 
 // copyState is one pin on one host.
@@ -62,7 +46,7 @@ type copyState struct {
 }
 
 func newHost(o HostOptions) *host {
-	return &host{HostOptions: o, contact: Unknown, since: time.Now(), copies: make(map[registry.Pin]*copyState), look: make(chan struct{}, 1), passing: make(chan struct{}, 1)}
+	return &host{HostOptions: o, contact: Unknown, since: time.Now(), copies: make(map[registry.Pin]*copyState), look: make(chan struct{}, 1), pruning: newPruning()}
 }
 
 func (h *host) copyOf(pin registry.Pin) *copyState {

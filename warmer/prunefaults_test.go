@@ -83,11 +83,7 @@ func TestADigestWithoutAKeepTag(t *testing.T) {
 // What was given up for want of space is pulled for a run that waits for it.
 func TestWhatWasGivenUpIsPulledForRuns(t *testing.T) {
 	t.Parallel()
-	configured(t, []string{"a"}, func(s *scene) {
-		s.entry.Policy.Keep = 3
-		s.hosts["a"].SetDisk(warmer.Disk{Free: 4200, Total: 4200})
-		s.hosts["a"].FillDisk()
-	}, func(s *scene) {
+	configured(t, []string{"a"}, tight, func(s *scene) {
 		one := s.arrives(1)
 		s.arrives(2)
 		s.arrives(3)
@@ -224,11 +220,7 @@ func TestRemovalsThatFreeNothing(t *testing.T) {
 // up there.
 func TestDoubtTakesNothingBack(t *testing.T) {
 	t.Parallel()
-	configured(t, []string{"a"}, func(s *scene) {
-		s.entry.Policy.Keep = 3
-		s.hosts["a"].SetDisk(warmer.Disk{Free: 4200, Total: 4200})
-		s.hosts["a"].FillDisk()
-	}, func(s *scene) {
+	configured(t, []string{"a"}, tight, func(s *scene) {
 		one, two, three, four := s.arrives(1), s.arrives(2), s.arrives(3), s.arrives(4)
 		s.expectOn("a", two, three, four)
 		s.settle(3 * time.Hour)

@@ -61,6 +61,7 @@ type racer struct {
 	foreign map[string][]registry.Pin
 	pushed  int
 	passes  sync.WaitGroup
+	handled bool // others gave a name to what may be removed
 }
 
 // lent is a run on the host where its digest was warm.
@@ -135,9 +136,12 @@ func (r *racer) do(o step) {
 		pin := r.scene.foreign(o.host, 1000+o.n)
 		if r.rules.Policy.Unmanaged == prune.KeepUnmanaged {
 			r.foreign[o.host] = append(r.foreign[o.host], pin)
+		} else {
+			r.handled = true
 		}
 	case "named":
 		if pins := r.known(o.host); len(pins) > 0 { // a digest of ours with a name that is not
+			r.handled = true
 			_ = r.hosts[o.host].Others().Tag(ctx, pins[o.n%len(pins)], "mine") // it may be gone
 		}
 	case "restart":
@@ -199,8 +203,8 @@ func (r *racer) broken() string {
 	if pin := r.current(); !pin.IsZero() && !has("a", pin) && !has("b", pin) {
 		return fmt.Sprintf("%s is current and nowhere", pin)
 	}
-	if r.rules.Policy.Unmanaged != prune.KeepUnmanaged {
-		return "" // others pull what is being removed: a pass that sees that stops, and should
+	if r.handled {
+		return "" // others name what is being removed: a pass that sees that stops, and should
 	}
 	passes, _ := r.ledger.Passes(context.Background(), "", 1000) // the ledger's never fails
 	for _, p := range passes {

@@ -3,6 +3,7 @@ package warmer
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -24,10 +25,9 @@ type stuck struct {
 func (w *Warmer) stick(h *host, id, why string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if h.stuck == nil {
-		h.stuck = make(map[string]stuck)
-	}
-	h.stuck[id] = stuck{why, time.Now().Add(stuckFor)}
+	now := time.Now()
+	maps.DeleteFunc(h.stuck, func(_ string, s stuck) bool { return now.After(s.until) })
+	h.stuck[id] = stuck{why, now.Add(stuckFor)}
 }
 
 // remove removes one image as it was decided, unless somebody came to want it

@@ -12,8 +12,8 @@ import (
 type PruneRules struct {
 	// Policy is that of its passes, but for what a pass is asked.
 	Policy prune.Policy
-	// ImageRules gives the rules of an image's digests there. Nil: Policy.Rules.
-	ImageRules func(image string) prune.Rules
+	// ImageRules are those of the digests of images, by name; of others: Policy.Rules.
+	ImageRules map[string]prune.Rules
 	// Marks gives the marks of a disk, or of a budget, of so many bytes, in bytes
 	// used: above high images go until no more than low is used. 0: there are
 	// none. Nil: there are none.
@@ -26,10 +26,10 @@ type PruneRules struct {
 }
 
 func (r PruneRules) rulesOf(image string) prune.Rules {
-	if image == "" || r.ImageRules == nil {
-		return r.Policy.Rules
+	if rules, ok := r.ImageRules[image]; ok {
+		return rules
 	}
-	return r.ImageRules(image)
+	return r.Policy.Rules
 }
 
 // PruneAsk is what somebody asks to be pruned.

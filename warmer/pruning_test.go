@@ -238,15 +238,19 @@ func (s *scene) arrives(n int) registry.Pin {
 	return pin
 }
 
+// tight is a disk with room for three digests and the pull of a fourth, of an image
+// that keeps three.
+func tight(s *scene) {
+	s.entry.Policy.Keep = 3
+	s.hosts["a"].SetDisk(warmer.Disk{Free: 4200, Total: 4200})
+	s.hosts["a"].FillDisk()
+}
+
 // Where a pull needs the space of what is kept for a rollback, that goes, is not
 // pulled again for itself, and comes back when somebody goes back to it.
 func TestAPullMakesRoom(t *testing.T) {
 	t.Parallel()
-	configured(t, []string{"a"}, func(s *scene) {
-		s.entry.Policy.Keep = 3
-		s.hosts["a"].SetDisk(warmer.Disk{Free: 4200, Total: 4200})
-		s.hosts["a"].FillDisk()
-	}, func(s *scene) {
+	configured(t, []string{"a"}, tight, func(s *scene) {
 		// 100 bytes and some 1000 for each; a pull needs twice what the host lacks.
 		one, two, three, four := s.arrives(1), s.arrives(2), s.arrives(3), s.arrives(4)
 		s.expectOn("a", two, three, four)

@@ -42,21 +42,7 @@ func (c *cli) newDf() *cobra.Command {
 		Example: "  prewarm df\n" +
 			"  prewarm df -o json | jq '.hosts[] | {host, reclaimable_bytes}'",
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			found, err := c.stocks(cmd.Context(), hosts)
-			if err != nil {
-				return err
-			}
-			if c.json() {
-				err = printJSON(cmd.OutOrStdout(), usageOf(found))
-			} else {
-				printUsage(cmd.OutOrStdout(), usageOf(found))
-			}
-			if err != nil {
-				return err
-			}
-			return found.failure()
-		},
+		RunE: stockVerb(c, &hosts, usageOf, printUsage),
 	})
 	c.hostsFlag(cmd, &hosts)
 	return cmd

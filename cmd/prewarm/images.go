@@ -22,24 +22,30 @@ func (c *cli) newImages() *cobra.Command {
 		Example: "  prewarm images --host etl-1\n" +
 			"  prewarm images -o json | jq '.hosts[].images[] | select(.verdict.goes)'",
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			found, err := c.stocks(cmd.Context(), hosts)
-			if err != nil {
-				return err
-			}
-			if c.json() {
-				err = printJSON(cmd.OutOrStdout(), found)
-			} else {
-				printImages(cmd.OutOrStdout(), found)
-			}
-			if err != nil {
-				return err
-			}
-			return found.failure()
-		},
+		RunE: stockVerb(c, &hosts, func(found fleetStock) fleetStock { return found }, printImages),
 	})
 	c.hostsFlag(cmd, &hosts)
 	return cmd
+}
+
+// stockVerb asks the hosts what they hold, and shows a view of it: also of those
+// that answered, where others did not.
+func stockVerb[T any](c *cli, hosts *[]string, view func(fleetStock) T, show func(io.Writer, T)) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, _ []string) error {
+		found, err := c.stocks(cmd.Context(), *hosts)
+		if err != nil {
+			return err
+		}
+		if c.json() {
+			err = printJSON(cmd.OutOrStdout(), view(found))
+		} else {
+			show(cmd.OutOrStdout(), view(found))
+		}
+		if err != nil {
+			return err
+		}
+		return found.failure()
+	}
 }
 
 // hostsFlag lets a verb be about some hosts only.

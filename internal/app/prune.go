@@ -23,14 +23,9 @@ func pruneRules(c *config.Config, h config.Host) warmer.PruneRules {
 		Policy: prune.Policy{
 			Rules: rulesOf(policy.Rules, 0), Protect: policy.Protect, Unmanaged: prune.Unmanaged(policy.Unmanaged), MaxRemovals: policy.MaxRemovals,
 		},
-		ImageRules: func(image string) prune.Rules {
-			if r, ok := images[image]; ok {
-				return r
-			}
-			return rulesOf(policy.Rules, 0)
-		},
-		Marks:  func(total int64) (high, low int64) { return h.Disk.High.Of(total), h.Disk.Low.Of(total) },
-		Budget: h.Disk.Budget, DryRun: policy.DryRun,
+		ImageRules: images,
+		Marks:      func(total int64) (high, low int64) { return h.Disk.High.Of(total), h.Disk.Low.Of(total) },
+		Budget:     h.Disk.Budget, DryRun: policy.DryRun,
 	}
 }
 
