@@ -1,0 +1,142 @@
+package app
+
+import (
+	"context"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/prewarm/prewarm/config"
+	"github.com/prewarm/prewarm/internal/access"
+	"github.com/prewarm/prewarm/internal/server"
+	"github.com/prewarm/prewarm/internal/store"
+)
+
+// buildAccess makes what says who may come in, and what they are answered with.
+func (a *App) buildAccess(ctx context.Context, c *config.Config, state *store.Store) (err error) {
+	if a.keys, err = access.NewKeyring(ctx, state, accessSetup(c.Auth)); err != nil {
+		return err
+	}
+	a.onStop(func() error { return a.keys.Flush(context.WithoutCancel(ctx)) })
+	if a.links, err = access.OpenLinks(filepath.Join(c.State.Path, "link.key")); err != nil {
+		return err
+	}
+	if c.Server.TLS != nil {
+		a.certificates, err = server.LoadCertificates(certificateFiles(*c.Server.TLS))
+	}
+	return err
+}
+
+// accessSetup is who the configuration lets in.
+func accessSetup(auth config.Auth) access.Setup {
+	var s access.Setup
+	for _, t := range auth.Tokens {
+		s.Tokens = append(s.Tokens, access.Token{Name: t.Name, Hash: access.HashOf(t.Value.Reveal()), Grant: grantOf(t.Grant), Expires: t.Expires})
+	}
+	for _, c := range auth.Certificates {
+		s.Certificates = append(s.Certificates, access.Caller{Name: c.Name, Grant: grantOf(c.Grant)})
+	}
+	return s
+}
+
+func grantOf(g config.Grant) access.Grant {
+	grant := access.Grant{Namespace: g.Namespace, Images: g.Images, Meta: g.Meta, Policy: (*access.Policy)(g.Policy)}
+	for _, s := range g.Scopes {
+		grant.Scopes = append(grant.Scopes, access.Scope(s))
+	}
+	return grant
+}
+
+func certificateFiles(t config.ServerTLS) server.CertificateFiles {
+	return server.CertificateFiles{Cert: t.Cert, Key: t.Key, ClientCA: t.ClientCA}
+}
+
+// serverSetup is what the server takes of a changed configuration.
+func serverSetup(c config.Server) server.Setup {
+	s := server.Setup{Rate: c.Limits.Rate, Followers: c.Limits.Followers, Links: c.LinkLife > 0}
+	if public, err := url.Parse(c.PublicURL); err == nil {
+		s.PublicHost = public.Hostname()
+	}
+	return s
+}
+
+// signer makes what signs links for so long; nil: they are not signed.
+func (a *App) signer(life time.Duration) func(run string) string {
+	if life == 0 {
+		return nil
+	}
+	return func(run string) string {
+		until := time.Now().Add(life)
+		return url.Values{"until": {strconv.FormatInt(until.Unix(), 10)}, "sign": {a.links.Sign(run, until)}}.Encode()
+	}
+}
+
+// renewAccess takes from a configuration who may come in, and what they are
+// answered with.
+func (a *App) renewAccess(next *config.Config) {
+	empty := a.keys.Empty()
+	a.keys.Reconfigure(accessSetup(next.Auth))
+	if !empty && a.keys.Empty() {
+		a.opts.Logger.Warn("the last token was taken out of the configuration: nobody can come in until there is one in auth.tokens again; " +
+			"after the next start without one, everybody on this machine may do everything")
+	}
+	a.server.Reconfigure(serverSetup(next.Server))
+	a.renewCertificates(next.Server)
+}
+
+// renewCertificates reads the files of the certificates again: they change while
+// the configuration that names them does not. What can't be read leaves those in
+// force.
+func (a *App) renewCertificates(c config.Server) {
+	if a.certificates == nil || c.TLS == nil {
+		return
+	}
+	if err := a.certificates.Reload(certificateFiles(*c.TLS)); err != nil {
+		a.opts.Logger.Error("the API's certificates could not be read again; those before stay in force", "error", err)
+	}
+}
+
+// sameListener tells whether a changed configuration leaves what was decided when
+// the server began to listen.
+func sameListener(a, b config.Server) bool {
+	return a.Listen == b.Listen && a.Insecure == b.Insecure && (a.TLS == nil) == (b.TLS == nil)
+}
+
+const (
+	// flushEvery is how often the use of tokens is written down.
+	flushEvery = time.Minute
+	// callsKept and mostCalls, of each caller, bound the audit log.
+	callsKept = 90 * 24 * time.Hour
+	mostCalls = 100_000
+	trimEvery = time.Hour
+)
+
+// keepAccess writes down when tokens were used, and trims the audit log.
+func (a *App) keepAccess(ctx context.Context) {
+	flush, trim := time.NewTicker(flushEvery), time.NewTicker(trimEvery)
+	defer flush.Stop()
+	defer trim.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-flush.C:
+			if err := a.keys.Flush(ctx); err != nil && ctx.Err() == nil {
+				a.opts.Logger.Warn("the use of tokens was not written down; trying again", "error", err)
+			}
+		case now := <-trim.C:
+			if err := a.state.TrimCalls(ctx, now.Add(-callsKept), mostCalls); err != nil && ctx.Err() == nil {
+				a.opts.Logger.Warn("the audit log was not trimmed; trying again", "error", err)
+			}
+		}
+	}
+}
+
+// scheme is that of the API's address.
+func (a *App) scheme() string {
+	if a.certificates != nil {
+		return "https://"
+	}
+	return "http://"
+}
