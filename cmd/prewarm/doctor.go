@@ -36,16 +36,7 @@ func (c *cli) newDoctor() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			d := diagnose(app.Diagnose(cmd.Context(), loaded, buildVersion()))
-			if c.json() {
-				err = printJSON(cmd.OutOrStdout(), d)
-			} else {
-				d.print(cmd.OutOrStdout())
-			}
-			if err == nil && !d.OK {
-				return &codeError{code: exitFailed} // the findings say why
-			}
-			return err
+			return c.printDiagnosis(cmd.OutOrStdout(), diagnose(app.Diagnose(cmd.Context(), loaded, buildVersion())))
 		},
 	}
 	configFlag(cmd, &path)
@@ -59,6 +50,24 @@ func diagnose(findings []app.Finding) diagnosis {
 		d.Findings = append(d.Findings, f)
 	}
 	return d
+}
+
+// printDiagnosis prints what was found; a failure ends the program with its code.
+func (c *cli) printDiagnosis(w io.Writer, d diagnosis) (err error) {
+	if c.json() {
+		err = printJSON(w, d)
+	} else {
+		d.print(w)
+	}
+	return d.code(err)
+}
+
+// code is the error of a diagnosis that was printed, or not, with err.
+func (d diagnosis) code(err error) error {
+	if err == nil && !d.OK {
+		return &codeError{code: exitFailed} // the findings say why
+	}
+	return err
 }
 
 func (d diagnosis) print(w io.Writer) {

@@ -40,7 +40,7 @@ const (
 )
 
 // Diagnose examines the hosts and registries of a configuration: those of each
-// in its order, hosts first. It changes nothing on them, and needs no server.
+// in its order, hosts first; before them, the API's own certificates. It changes nothing on them, and needs no server.
 func Diagnose(ctx context.Context, c *config.Config, version string) []Finding {
 	registries := registry.New(registryOptions(c, version))
 	defer registries.Close()
@@ -61,7 +61,7 @@ func Diagnose(ctx context.Context, c *config.Config, version string) []Finding {
 		})
 	}
 	_ = group.Wait() // what goes wrong is a finding
-	return slices.Concat(slices.Concat(hosts...), slices.Concat(others...))
+	return slices.Concat(examineServer(c, time.Now()), slices.Concat(hosts...), slices.Concat(others...))
 }
 
 // within does one examination.

@@ -30,6 +30,7 @@ func examineHost(ctx context.Context, c *config.Config, registries *registry.Cli
 	}
 	defer host.Close()
 	findings.examine(ctx, host, h, refsOf(c, h))
+	findings.hostCertificates(ctx, host, h, time.Now())
 	return findings.findings
 }
 
@@ -68,7 +69,8 @@ func (c *chart) engine(e warmer.Engine) {
 // access tells who can use the engine's port.
 func (c *chart) access(ctx context.Context, host patient, h config.Host) {
 	if h.TLS == nil {
-		c.add(Warning, "tls", "plain tcp: whoever reaches the port is root on that machine", "give the engine certificates, and write tls: in place of insecure: true")
+		c.add(Warning, "tls", "plain tcp: whoever reaches the port is root on that machine",
+			"give the engine certificates (prewarm host enroll), and write tls: in place of insecure: true")
 		return
 	}
 	anyone, err := within(ctx, host.AnswersAnyone)
@@ -76,7 +78,7 @@ func (c *chart) access(ctx context.Context, host patient, h config.Host) {
 	case c.fault(Warning, "tls", err):
 	case anyone:
 		c.add(Failure, "tls", "the engine answers without a client certificate: whoever reaches the port is root on that machine",
-			"start dockerd with --tlsverify and --tlscacert")
+			"start dockerd with --tlsverify and --tlscacert, as prewarm host enroll prints it")
 	default:
 		c.add(Good, "tls", "the engine wants a client certificate, and takes ours", "")
 	}

@@ -98,7 +98,7 @@ func TestExamine(t *testing.T) {
 			plain,
 			exam{engine: healthy, anyone: true},
 			nil,
-			[]string{good, "warn tls: plain tcp: whoever reaches the port is root on that machine -> give the engine certificates, and write tls: in place of insecure: true", clock, disk},
+			[]string{good, "warn tls: plain tcp: whoever reaches the port is root on that machine -> give the engine certificates (prewarm host enroll), and write tls: in place of insecure: true", clock, disk},
 		},
 		"tls": {secured, exam{engine: healthy}, nil, []string{good, "ok tls: the engine wants a client certificate, and takes ours", clock, disk}},
 		"tls for anyone": {
@@ -106,7 +106,7 @@ func TestExamine(t *testing.T) {
 			exam{engine: healthy, anyone: true},
 			nil,
 			[]string{
-				good, "fail tls: the engine answers without a client certificate: whoever reaches the port is root on that machine -> start dockerd with --tlsverify and --tlscacert",
+				good, "fail tls: the engine answers without a client certificate: whoever reaches the port is root on that machine -> start dockerd with --tlsverify and --tlscacert, as prewarm host enroll prints it",
 				clock, disk,
 			},
 		},

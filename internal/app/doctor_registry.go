@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/prewarm/prewarm/config"
 	"github.com/prewarm/prewarm/registry"
@@ -27,6 +28,11 @@ func registriesOf(c *config.Config) []string {
 
 func examineRegistry(ctx context.Context, c *config.Config, registries *registry.Client, name string) []Finding {
 	findings := &chart{about: "registry " + name}
+	for _, r := range c.Registries {
+		if r.Name == name {
+			findings.registryCertificates(r, time.Now())
+		}
+	}
 	_, err := within(ctx, func(ctx context.Context) (struct{}, error) { return struct{}{}, registries.Reach(ctx, name) })
 	if findings.fault(Failure, "reachable", err) {
 		return findings.findings

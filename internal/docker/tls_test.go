@@ -251,3 +251,27 @@ func TestAnswersAnyone(t *testing.T) {
 	_, err := away.AnswersAnyone(t.Context())
 	wantCode(t, "AnswersAnyone of nobody", err, problem.HostUnreachable)
 }
+
+// What an engine shows is told even where it does not let us in.
+func TestCertificates(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t)
+	e.on("GET /_ping", pong("1.41"))
+	a, ends := newAuthority(t), time.Now().Add(time.Hour)
+	cert, key := a.issue("client", ends)
+	address := e.listenTLS(a, "etl-1.test", ends, true)
+	for name, files := range map[string]TLS{
+		"let in":  {CA: a.file, Cert: cert, Key: key, ServerName: "etl-1.test"},
+		"refused": {CA: a.file, ServerName: "etl-1.test"},
+	} {
+		got, err := e.tlsHost(address, files).Certificates(t.Context())
+		if err != nil || len(got) != 2 || !got[0].NotAfter.Equal(ends.UTC().Truncate(time.Second)) || !got[1].Equal(a.cert) {
+			t.Errorf("%s: %d certificates, %v", name, len(got), err)
+		}
+	}
+	_, err := e.tlsHost(address, TLS{CA: newAuthority(t).file, ServerName: "etl-1.test"}).Certificates(t.Context())
+	wantObstacle(t, err, "not trusted here")
+	if got, err := e.host().Certificates(t.Context()); got != nil || err != nil {
+		t.Errorf("of a unix socket: %v, %v", got, err)
+	}
+}
