@@ -17,10 +17,15 @@ func (r *Runner) follow(ctx context.Context, l *live, id string) {
 	if l.run.State != Canceling {
 		l.run.State = Running
 	}
-	if !l.adopted {
+	fresh := !l.adopted
+	if fresh {
 		l.run.Started = time.Now()
 	}
+	run := l.run
 	r.mu.Unlock()
+	if fresh {
+		r.opts.Measures.Started(run, run.Started.Sub(run.Submitted))
+	}
 	stops := r.stopOnWish(ctx, l, id)
 	log := r.followLog(ctx, l, id)
 	exit, err := r.await(ctx, l, id)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/prewarm/prewarm/internal/notice"
+	"github.com/prewarm/prewarm/internal/problem"
 	"github.com/prewarm/prewarm/runner"
 )
 
@@ -45,8 +48,8 @@ func (o *ordeal) quiet() {
 		o.pass(5 * time.Minute)
 		o.up()
 	}
-	for _, scope := range o.r.Scopes() {
-		if _, err := o.r.EndScope(context.Background(), scope.Name); err != nil {
+	for _, scope := range o.r.Scopes("") {
+		if _, err := o.r.EndScope(context.Background(), runner.DefaultNamespace, scope.Name); err != nil {
 			o.fail("end scope %s: %v", scope.Name, err)
 		}
 	}
@@ -54,6 +57,7 @@ func (o *ordeal) quiet() {
 	o.together()
 	for _, run := range o.all() {
 		o.outcome(run)
+		o.told(run)
 		o.log(run)
 		o.scopePin(run)
 	}
@@ -94,6 +98,40 @@ func (o *ordeal) unsettled() string {
 		all = append(all, fmt.Sprintf("container %+v", c))
 	}
 	return strings.Join(all, "; ")
+}
+
+// told looks whether people were told of a run: that it started, and how it
+// ended, once each.
+func (o *ordeal) told(run runner.Run) {
+	want := map[notice.Kind]int{}
+	if run.ContainerID != "" {
+		want[notice.RunStarted] = 1
+	}
+	if !run.Orphaned.IsZero() {
+		want[notice.RunOrphaned] = 1
+	}
+	if run.SameAs == "" && run.Reason != problem.Replaced {
+		kind, ok := map[runner.State]notice.Kind{
+			runner.Succeeded: notice.RunSucceeded, runner.Canceled: notice.RunCanceled, runner.Lost: notice.RunLost,
+		}[run.State]
+		switch {
+		case ok:
+		case run.State == runner.Failed && run.ExitCode == skipped && run.Terms.SkipExitCodes != nil:
+			kind = notice.RunSkipped
+		case run.Terms.Try < run.Terms.Tries:
+			kind = notice.RunRetrying
+		default:
+			kind = notice.RunFailed
+		}
+		want[kind] = 1
+	}
+	got := map[notice.Kind]int{}
+	for _, e := range o.store.notices(run.ID) {
+		got[e.Kind]++
+	}
+	if !maps.Equal(got, want) {
+		o.fail("of run %s, which is %s (%s), was told %v, not %v", run.ID, run.State, run.Reason, got, want)
+	}
 }
 
 // outcome holds a run's outcome against what its container did.
@@ -225,7 +263,7 @@ func (o *ordeal) answered() {
 func (o *ordeal) left() {
 	for name, h := range o.hosts {
 		for volume, labels := range h.Volumes() {
-			scope, err := o.r.Scope(labels["prewarm.scope"])
+			scope, err := o.r.Scope(runner.DefaultNamespace, labels["prewarm.scope"])
 			if err != nil || !scope.Keep {
 				o.fail("volume %s of an ended scope is left on %s: %+v %v", volume, name, scope, err)
 			}

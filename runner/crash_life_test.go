@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prewarm/prewarm/internal/notice"
 	"github.com/prewarm/prewarm/runner"
 )
 
@@ -116,8 +117,8 @@ func (m mortalStore) InsertRun(ctx context.Context, r runner.Run, sealed []byte,
 	return m.life.change(func() error { return m.memory.InsertRun(ctx, r, sealed, scope) })
 }
 
-func (m mortalStore) UpdateRun(ctx context.Context, r runner.Run) error {
-	return m.life.change(func() error { return m.memory.UpdateRun(ctx, r) })
+func (m mortalStore) UpdateRun(ctx context.Context, r runner.Run, notices ...notice.Event) error {
+	return m.life.change(func() error { return m.memory.UpdateRun(ctx, r, notices...) })
 }
 
 func (m mortalStore) RecordJoin(ctx context.Context, namespace, word, run string) error {

@@ -37,6 +37,9 @@ func (r *Runner) draft(a *asked, ruled verdict) (*live, *scopeUse, error) {
 	if err := policy.check(run.Spec); err != nil {
 		return nil, nil, err
 	}
+	if err := ask.permits(run); err != nil {
+		return nil, nil, err
+	}
 	if run.Spec.ScopeVolume != "" && run.Terms.Scope == "" {
 		return nil, nil, problem.New(problem.InvalidRequest, "scope_volume: the run has no pin scope", "say pin_scope, too")
 	}
@@ -72,6 +75,9 @@ func (r *Runner) target(a *asked) (Target, *scopeUse, error) {
 	}
 	if err != nil && problem.CodeOf(err) != problem.NoCurrent {
 		return Target{}, use, err
+	}
+	if err := mayUse(target.Image, ask.Images); err != nil {
+		return Target{}, use, err // and asks no registry for it
 	}
 	if pinned, ok := use.pinned(target); ok {
 		return pinned, use, nil

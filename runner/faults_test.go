@@ -151,7 +151,7 @@ func TestALongRunUsesItsScopeToItsEnd(t *testing.T) {
 		if run := s.get(first.ID); run.State != runner.Succeeded || time.Since(run.Ended) > 3*time.Hour {
 			t.Fatalf("%+v", run)
 		}
-		scope, err := s.r.Scope("dag")
+		scope, err := s.r.Scope(runner.DefaultNamespace, "dag")
 		if err != nil || !scope.Ended.IsZero() || scope.Volume == "" {
 			t.Errorf("two hours after its last run: %+v, %v", scope, err)
 		}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,6 +37,7 @@ type images struct {
 	markers   map[string]string
 	down      map[string]bool
 	rechecked []string
+	asked     atomic.Int32 // how often the registry was asked
 	changed   chan struct{}
 }
 
@@ -56,7 +58,7 @@ func (i *images) Resolve(name string) (runner.Target, error) {
 	defer i.mu.Unlock()
 	target := runner.Target{Image: "jobs", Track: "jobs", Pin: i.pin}
 	switch {
-	case name != "jobs":
+	case name != "jobs" && name != "etl-mirror:5000/jobs":
 		return runner.Target{}, problem.New(problem.ImageNotManaged, "no image "+name, "")
 	case i.pin.IsZero():
 		return target, problem.New(problem.NoCurrent, "jobs has no current digest", "")
@@ -65,6 +67,7 @@ func (i *images) Resolve(name string) (runner.Target, error) {
 }
 
 func (i *images) Fresh(_ context.Context, name string) (runner.Target, error) {
+	i.asked.Add(1)
 	target, err := i.Resolve(name)
 	if err != nil && problem.CodeOf(err) != problem.NoCurrent {
 		return target, err
@@ -122,15 +125,17 @@ func (i *images) Recheck(host string) {
 
 // scene is a runner with two fake hosts, in a bubble of controlled time.
 type scene struct {
-	t      *testing.T
-	images *images
-	store  *memory
-	hosts  map[string]*dockertest.Fake
-	setup  runner.Setup
-	r      *runner.Runner
-	dir    string
-	words  bytes.Buffer // what the runner logs
-	stop   func()
+	t       *testing.T
+	images  *images
+	store   *memory
+	hosts   map[string]*dockertest.Fake
+	setup   runner.Setup
+	instead runner.Store // what is used instead of store, where set
+	counts  runner.Measures
+	r       *runner.Runner
+	dir     string
+	words   bytes.Buffer // what the runner logs
+	stop    func()
 }
 
 // one and two are digests of jobs; one is current in every scene.
@@ -196,8 +201,12 @@ func (s *scene) start() {
 			setup.Hosts = append(setup.Hosts, runner.HostOptions{Name: name, Engine: s.hosts[name], Slots: 2, Labels: map[string]string{"name": name}})
 		}
 	}
+	store := s.instead
+	if store == nil {
+		store = s.store
+	}
 	s.r = runner.New(runner.Options{
-		Setup: setup, Images: s.images, Store: s.store, Spool: logs, Sealer: plain{}, ReadFile: os.ReadFile,
+		Setup: setup, Images: s.images, Store: store, Spool: logs, Sealer: plain{}, ReadFile: os.ReadFile, Measures: s.counts,
 		Logger: slog.New(slog.NewTextHandler(&s.words, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err := s.r.Recover(context.Background()); err != nil {

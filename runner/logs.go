@@ -29,6 +29,7 @@ type follower struct {
 	r      *Runner
 	l      *live
 	id     string // the container's
+	host   string
 	mask   masker
 	offset time.Duration // the engine's clock minus ours, when the following began
 	// spooled is the same when the last line was spooled, perhaps in an earlier
@@ -42,6 +43,7 @@ type follower struct {
 	tallies map[Stream]*tally
 	broken  bool          // the log was not read in one piece
 	begun   bool          // its first line is there
+	lagged  time.Time     // when it was last measured how far behind it is
 	taken   atomic.Int64  // when the last line was, in nanoseconds since 1970
 	late    bool          // nothing was spooled when an earlier life of ours lost it
 	whole   chan struct{} // closed when the first reading came to the log's end
@@ -123,7 +125,7 @@ func (r *Runner) followLog(ctx context.Context, l *live, id string) *follower {
 	host, masked := l.run.Host, l.masked
 	r.mu.Unlock()
 	f := &follower{
-		r: r, l: l, id: id, mask: newMasker(masked), offset: r.opts.Images.Facts(host).ClockOffset,
+		r: r, l: l, id: id, host: host, mask: newMasker(masked), offset: r.opts.Images.Facts(host).ClockOffset,
 		cancel: cancel, done: make(chan struct{}), whole: make(chan struct{}),
 	}
 	f.spooled = f.offset
@@ -261,6 +263,7 @@ func (f *follower) take(line Line) error {
 		return err
 	}
 	f.taken.Store(time.Now().UnixNano())
+	f.lag(line)
 	if f.tallies != nil {
 		f.tallies[line.Stream].add(key)
 	}
@@ -282,8 +285,23 @@ func (f *follower) spelled(l Line) (text string, key lineKey) {
 func (f *follower) firstLine() {
 	f.begun = true
 	f.r.mu.Lock()
-	defer f.r.mu.Unlock()
 	f.l.run.FirstLine = time.Now()
+	run := f.l.run
+	f.r.mu.Unlock()
+	f.r.opts.Measures.FirstLine(run, run.FirstLine.Sub(run.Submitted))
+}
+
+// lagEvery is how often it is measured how far the spool is behind.
+const lagEvery = time.Second
+
+// lag measures by how much a line that was spooled just now is late.
+func (f *follower) lag(line Line) {
+	now := time.Now()
+	if now.Sub(f.lagged) < lagEvery {
+		return
+	}
+	f.lagged = now
+	f.r.opts.Measures.Lagged(f.host, max(0, now.Sub(line.Time.Add(-f.offset))))
 }
 
 // errCut tells that the spool has not got all lines any more.

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prewarm/prewarm/internal/notice"
 	"github.com/prewarm/prewarm/internal/problem"
 	"github.com/prewarm/prewarm/runner"
 )
@@ -20,7 +21,8 @@ type memory struct {
 	scopes map[string]runner.Scope
 	joined map[string]string // runs by the word of a call that joined them
 	latest map[string]string // the other way round: the last one
-	err    error             // of every write
+	told   []notice.Event
+	err    error // of every write
 }
 
 func newMemory() *memory {
@@ -77,13 +79,27 @@ func (m *memory) put(r runner.Run) {
 	m.runs[r.ID] = r
 }
 
-func (m *memory) UpdateRun(_ context.Context, r runner.Run) error {
+func (m *memory) UpdateRun(_ context.Context, r runner.Run, notices ...notice.Event) error {
 	return m.write(func() error {
+		m.told = append(m.told, notices...)
 		if m.put(r); r.ContainerID != "" || r.State.Ended() {
 			delete(m.sealed, r.ID)
 		}
 		return nil
 	})
+}
+
+// notices gives what was told of a run, in order.
+func (m *memory) notices(run string) []notice.Event {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var all []notice.Event
+	for _, e := range m.told {
+		if e.Run.ID == run {
+			all = append(all, e)
+		}
+	}
+	return all
 }
 
 func (m *memory) Run(_ context.Context, id string) (runner.Run, error) {
@@ -111,7 +127,10 @@ func (m *memory) which(takes func(runner.Run) bool) []runner.Run {
 }
 
 func (m *memory) Runs(_ context.Context, f runner.Filter) ([]runner.Run, error) {
-	return m.which(func(r runner.Run) bool { return len(f.States) == 0 || slices.Contains(f.States, r.State) }), nil
+	return m.which(func(r runner.Run) bool {
+		return (len(f.States) == 0 || slices.Contains(f.States, r.State)) &&
+			(f.Scope == "" || r.Terms.Scope == f.Scope) && (f.Namespace == "" || r.Terms.Namespace == f.Namespace)
+	}), nil
 }
 
 func (m *memory) RecordJoin(_ context.Context, _, word, run string) error {

@@ -51,6 +51,7 @@ func (r *Runner) end(l *live, set func(*Run)) {
 	}
 	r.mu.Unlock()
 	close(l.ended)
+	r.opts.Measures.Ended(run)
 	if err := l.log.Close(); err != nil {
 		r.log.Warn("log not closed", "run", run.ID, "error", err)
 	}
@@ -75,19 +76,19 @@ func (r *Runner) afterwards(run Run) {
 	})
 }
 
-// save writes a change of a run to the store, and makes it here once it is
-// there. Writes of one run follow each other.
+// save writes a change of a run to the store, with what people are to be told of
+// it, and makes it here once it is there. Writes of one run follow each other.
 func (r *Runner) save(ctx context.Context, l *live, set func(*Run)) error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	r.mu.Lock()
-	run := l.run
+	before, run := l.run, l.run
 	r.mu.Unlock()
 	if run.State.Ended() {
 		return nil // what comes after an outcome changes nothing
 	}
 	set(&run)
-	if err := r.opts.Store.UpdateRun(ctx, run); err != nil {
+	if err := r.opts.Store.UpdateRun(ctx, run, r.noticesOf(l, before, run)...); err != nil {
 		return err
 	}
 	r.mu.Lock()

@@ -149,6 +149,9 @@ func drawAsk(t *rapid.T) runner.Ask {
 	return ask
 }
 
+// skipped is the exit code with which programs say that there is nothing to do.
+const skipped = 1
+
 func drawTerms(t *rapid.T, terms *runner.Terms) {
 	terms.Scope = rapid.SampledFrom([]string{"", "", "s1", "s2"}).Draw(t, "scope")
 	terms.Limit = rapid.SampledFrom([]time.Duration{0, 0, 0, 3 * time.Second, time.Minute, 30 * time.Minute}).Draw(t, "limit")
@@ -156,6 +159,12 @@ func drawTerms(t *rapid.T, terms *runner.Terms) {
 	terms.Fresh = rapid.IntRange(0, 9).Draw(t, "fresh") == 0
 	terms.Priority = rapid.IntRange(0, 2).Draw(t, "priority")
 	terms.Group = rapid.SampledFrom([]string{"", "", "", "g"}).Draw(t, "group")
+	if terms.Try = rapid.IntRange(0, 2).Draw(t, "try"); terms.Try > 0 {
+		terms.Tries = 2
+	}
+	if rapid.Bool().Draw(t, "skips") {
+		terms.SkipExitCodes = []int{skipped}
+	}
 	if rapid.IntRange(0, 3).Draw(t, "cares") == 0 {
 		terms.Keepalive = 2 * time.Minute
 		terms.KeepaliveAction = rapid.SampledFrom([]runner.KeepaliveAction{runner.KeepaliveReport, runner.KeepaliveStop}).Draw(t, "action")
@@ -517,9 +526,9 @@ func (o *ordeal) scope(p op, name string) {
 	var err error
 	if p.what == "repin" {
 		o.moved[name] = true
-		_, _, _, err = o.r.Repin(context.Background(), name, "jobs")
+		_, _, _, err = o.r.Repin(context.Background(), runner.DefaultNamespace, name, "jobs", nil)
 	} else {
-		_, err = o.r.EndScope(context.Background(), name)
+		_, err = o.r.EndScope(context.Background(), runner.DefaultNamespace, name)
 	}
 	if code := problem.CodeOf(err); code == problem.Internal && !o.life.killed() && !strings.Contains(err.Error(), "disk full") {
 		o.fail("%s: %v", p.what, err)

@@ -22,6 +22,25 @@ func (r *Runner) Get(ctx context.Context, id string) (Run, error) {
 	return r.opts.Store.Run(ctx, id)
 }
 
+// Look gives a run as Get does. Looking renews nothing: it may be somebody who is
+// not the run's caller.
+func (r *Runner) Look(ctx context.Context, id string) (Run, error) {
+	r.mu.Lock()
+	if l := r.lives[id]; l != nil {
+		defer r.mu.Unlock()
+		return l.told(), nil
+	}
+	r.mu.Unlock()
+	return r.opts.Store.Run(ctx, id)
+}
+
+// Namespace tells where a run belongs. Asking renews nothing: it may be somebody
+// who has no business with the run.
+func (r *Runner) Namespace(ctx context.Context, id string) (string, error) {
+	run, err := r.Look(ctx, id)
+	return run.Terms.Namespace, err
+}
+
 // told gives the run as callers see it: with what its log has so far. The caller
 // holds mu.
 func (l *live) told() Run {
@@ -78,15 +97,18 @@ func (f Filter) takes(run Run) bool {
 		(f.Image == "" || run.Image == f.Image) &&
 		(f.Host == "" || run.Host == f.Host) &&
 		(f.Key == "" || run.Terms.Key == f.Key) &&
-		(f.Scope == "" || run.Terms.Scope == f.Scope)
+		(f.Scope == "" || run.Terms.Scope == f.Scope) &&
+		(f.Namespace == "" || run.Terms.Namespace == f.Namespace)
 }
 
 // CopyLog passes the log of a run behind after to w, as whole lines of JSON;
 // with follow it goes on until the log ends. Whoever follows renews the run's
-// keepalive.
+// keepalive, and nobody else does.
 func (r *Runner) CopyLog(ctx context.Context, id string, after int64, follow bool, w func(chunk []byte) error) error {
-	if l := r.visit(id); l != nil {
-		defer r.leave(l)
+	if l := r.reading(id, follow); l != nil {
+		if follow {
+			defer r.leave(l)
+		}
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer context.AfterFunc(r.life, func() { cancel(stopping()) })()
 		err := l.log.Copy(ctx, after, follow, w)
@@ -135,6 +157,16 @@ func (r *Runner) Wait(ctx context.Context, id string) (Run, error) {
 		}
 	}
 	return r.Get(context.WithoutCancel(ctx), id)
+}
+
+// reading gives a run under way whose log is to be read; nil: it is not.
+func (r *Runner) reading(id string, follow bool) *live {
+	if follow {
+		return r.visit(id)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.lives[id]
 }
 
 // visit notes that somebody cares for a run; nil where it is not under way.

@@ -76,6 +76,9 @@ type Run struct {
 	// Unattended is since when the caller has been silent for longer than its
 	// keepalive; zero: it is not.
 	Unattended time.Time
+	// Orphaned is when people were told that the run was unattended: once, however
+	// often it is. Zero: they were not.
+	Orphaned time.Time
 
 	ExitCode  int // where Exited
 	Exited    bool

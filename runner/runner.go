@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prewarm/prewarm/internal/notice"
 	"github.com/prewarm/prewarm/registry"
 	"github.com/prewarm/prewarm/runner/spool"
 )
@@ -22,6 +23,8 @@ type Options struct {
 	Forward Forwarder
 	// ReadFile reads a file of the server with a secret in it.
 	ReadFile func(path string) ([]byte, error)
+	// Measures gets what is counted; nil: nobody counts.
+	Measures Measures
 	Logger   *slog.Logger
 }
 
@@ -72,17 +75,18 @@ type live struct {
 	poke    chan struct{} // holds one token: "don't wait to ask the host again"
 
 	run     Run
-	avoid   map[string]avoided // hosts where it was placed in vain
-	cold    time.Time          // since when it could start nowhere; zero: it can
-	ready   bool               // it could have been started before
-	fixing  bool               // what it waits for is being written down, or read
-	cleared bool               // the outcome of the run before it is known
-	wishing bool               // a stop is being written down
-	freed   bool               // an admin released it
-	adopted bool               // an earlier life of ours started its container
-	masked  []string           // values that the log must not show
-	heard   time.Time          // when its caller was heard last
-	readers int                // who follow or wait now
+	avoid   map[string]avoided     // hosts where it was placed in vain
+	cold    time.Time              // since when it could start nowhere; zero: it can
+	ready   bool                   // it could have been started before
+	fixing  bool                   // what it waits for is being written down, or read
+	cleared bool                   // the outcome of the run before it is known
+	wishing bool                   // a stop is being written down
+	freed   bool                   // an admin released it
+	adopted bool                   // an earlier life of ours started its container
+	masked  []string               // values that the log must not show
+	heard   time.Time              // when its caller was heard last
+	readers int                    // who follow or wait now
+	news    map[notice.Kind]string // the ids of what people were told of it
 }
 
 // avoided is why a run is not placed on a host for a while.
@@ -93,6 +97,9 @@ type avoided struct {
 
 // New makes a Runner. It does no I/O.
 func New(o Options) *Runner {
+	if o.Measures == nil {
+		o.Measures = unmeasured{}
+	}
 	r := &Runner{
 		opts: o, log: o.Logger, kick: make(chan struct{}, 1), packing: make(chan struct{}, 1),
 		lives: make(map[string]*live), owed: make(map[string]*debt), scopes: make(map[scopeID]*Scope),

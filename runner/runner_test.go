@@ -366,7 +366,15 @@ func TestKeepalive(t *testing.T) {
 			defer close(over)
 			_ = s.r.CopyLog(following, cared.ID, 0, true, func([]byte) error { return nil })
 		}()
-		s.settle(5 * time.Minute)
+		for range 10 { // who looks on is not the caller
+			s.settle(30 * time.Second)
+			for _, run := range []runner.Run{reported, stopped} {
+				if looked, err := s.r.Look(context.Background(), run.ID); err != nil || looked.ID != run.ID {
+					t.Errorf("%+v, %v", looked, err)
+				}
+				s.entries(run.ID)
+			}
+		}
 		all, err := s.r.List(context.Background(), runner.Filter{})
 		if err != nil {
 			t.Fatal(err)

@@ -136,23 +136,28 @@ func allGone(cold map[string]string) bool {
 	return len(cold) > 0
 }
 
-// Scopes lists the pin scopes, the last used first.
-func (r *Runner) Scopes() []Scope {
+// Scopes lists the pin scopes of a namespace, or of all where it is empty, the
+// last used first.
+func (r *Runner) Scopes(namespace string) []Scope {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var all []Scope
-	for _, s := range r.scopes {
-		all = append(all, s.clone())
+	for id, s := range r.scopes {
+		if namespace == "" || id.namespace == namespace {
+			all = append(all, s.clone())
+		}
 	}
-	slices.SortFunc(all, func(a, b Scope) int { return cmp.Or(b.Used.Compare(a.Used), strings.Compare(a.Name, b.Name)) })
+	slices.SortFunc(all, func(a, b Scope) int {
+		return cmp.Or(b.Used.Compare(a.Used), strings.Compare(a.Name, b.Name), strings.Compare(a.Namespace, b.Namespace))
+	})
 	return all
 }
 
-// Scope gives a pin scope.
-func (r *Runner) Scope(name string) (Scope, error) {
+// Scope gives a pin scope of a namespace.
+func (r *Runner) Scope(namespace, name string) (Scope, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if s := r.scopes[scopeID{DefaultNamespace, name}]; s != nil {
+	if s := r.scopes[scopeID{namespace, name}]; s != nil {
 		return s.clone(), nil
 	}
 	return Scope{}, problem.New(problem.ScopeNotFound, fmt.Sprintf("no pin scope is called %q", name), "prewarm scopes lists them")
@@ -162,13 +167,13 @@ func (r *Runner) Scope(name string) (Scope, error) {
 // is removed once no run of it is under way. Its record stays, so that a task
 // that is run again later gets the digest it had. Ending it twice changes
 // nothing.
-func (r *Runner) EndScope(ctx context.Context, name string) (Scope, error) {
-	return r.endScope(ctx, name, func(Scope) bool { return true })
+func (r *Runner) EndScope(ctx context.Context, namespace, name string) (Scope, error) {
+	return r.endScope(ctx, scopeID{namespace, name}, func(Scope) bool { return true })
 }
 
 // endScope ends a scope, if it is still to be when nobody uses it meanwhile.
-func (r *Runner) endScope(ctx context.Context, name string, still func(Scope) bool) (Scope, error) {
-	s, err := r.changeScope(ctx, name, func(s *Scope) error {
+func (r *Runner) endScope(ctx context.Context, id scopeID, still func(Scope) bool) (Scope, error) {
+	s, err := r.changeScope(ctx, id, func(s *Scope) error {
 		if s.Ended.IsZero() && still(*s) {
 			s.Ended = time.Now()
 		}
@@ -180,13 +185,17 @@ func (r *Runner) endScope(ctx context.Context, name string, still func(Scope) bo
 	return s, err
 }
 
-// Repin moves an image of a scope to its current digest.
-func (r *Runner) Repin(ctx context.Context, name, image string) (old, current registry.Pin, s Scope, err error) {
+// Repin moves an image of a scope to its current digest, if it is one of those
+// that the caller may use: patterns of names, as in Ask.
+func (r *Runner) Repin(ctx context.Context, namespace, name, image string, allowed []string) (old, current registry.Pin, s Scope, err error) {
 	target, err := r.opts.Images.Resolve(image)
+	if err == nil {
+		err = mayUse(target.Image, allowed)
+	}
 	if err != nil {
 		return old, current, s, err
 	}
-	s, err = r.changeScope(ctx, name, func(s *Scope) error {
+	s, err = r.changeScope(ctx, scopeID{namespace, name}, func(s *Scope) error {
 		for i, p := range s.Pins {
 			if p.Track == target.Track {
 				old = p.Pin
@@ -201,10 +210,10 @@ func (r *Runner) Repin(ctx context.Context, name, image string) (old, current re
 }
 
 // changeScope changes a scope on disk, then here.
-func (r *Runner) changeScope(ctx context.Context, name string, change func(*Scope) error) (Scope, error) {
+func (r *Runner) changeScope(ctx context.Context, id scopeID, change func(*Scope) error) (Scope, error) {
 	r.admission.Lock()
 	defer r.admission.Unlock()
-	s, err := r.Scope(name)
+	s, err := r.Scope(id.namespace, id.name)
 	if err != nil {
 		return Scope{}, err
 	}
@@ -213,7 +222,7 @@ func (r *Runner) changeScope(ctx context.Context, name string, change func(*Scop
 		return Scope{}, err
 	}
 	if err := r.opts.Store.SaveScope(context.WithoutCancel(ctx), s); err != nil {
-		return Scope{}, fmt.Errorf("write pin scope %s down: %w", name, err)
+		return Scope{}, fmt.Errorf("write pin scope %s down: %w", id.name, err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -285,14 +294,14 @@ func (r *Runner) scopeOf(run Run) *Scope {
 // keepScopes ends scopes that nobody used for long, forgets those that ended
 // long ago, and removes the volumes of ended ones.
 func (r *Runner) keepScopes(ctx context.Context, now time.Time) {
-	for _, s := range r.Scopes() {
+	for _, s := range r.Scopes("") {
 		if r.scopeBusy(s) {
 			r.touchScope(ctx, s, now)
 			continue
 		}
 		switch {
 		case s.Ended.IsZero() && now.Sub(s.Used) > scopeHeld:
-			if _, err := r.endScope(ctx, s.Name, func(now Scope) bool { return now.Used.Equal(s.Used) }); err != nil {
+			if _, err := r.endScope(ctx, scopeIDOf(s), func(now Scope) bool { return now.Used.Equal(s.Used) }); err != nil {
 				r.log.Warn("an unused pin scope was not ended; trying again", "scope", s.Name, "error", err)
 			}
 		case !s.Ended.IsZero() && s.Volume == "" && now.Sub(s.Used) > scopeHeld+scopeKept:
@@ -307,7 +316,7 @@ func (r *Runner) touchScope(ctx context.Context, s Scope, now time.Time) {
 	if now.Sub(s.Used) < time.Hour {
 		return
 	}
-	_, err := r.changeScope(ctx, s.Name, func(s *Scope) error { s.Used = now; return nil })
+	_, err := r.changeScope(ctx, scopeIDOf(s), func(s *Scope) error { s.Used = now; return nil })
 	if err != nil {
 		r.log.Warn("the use of a pin scope was not written down; trying again", "scope", s.Name, "error", err)
 	}
@@ -316,7 +325,7 @@ func (r *Runner) touchScope(ctx context.Context, s Scope, now time.Time) {
 func (r *Runner) forgetScope(ctx context.Context, s Scope) {
 	r.admission.Lock()
 	defer r.admission.Unlock()
-	if now, err := r.Scope(s.Name); err != nil || !now.Used.Equal(s.Used) {
+	if now, err := r.Scope(s.Namespace, s.Name); err != nil || !now.Used.Equal(s.Used) {
 		return // in use again
 	}
 	if err := r.opts.Store.DeleteScope(ctx, s.Namespace, s.Name); err != nil {

@@ -37,14 +37,14 @@ func TestAScopeKeepsItsDigest(t *testing.T) {
 		if !held[runner.Held{Image: "jobs", Pin: one}] || !held[runner.Held{Image: "jobs", Pin: two}] {
 			t.Errorf("held %v", held)
 		}
-		old, now, _, err := s.r.Repin(context.Background(), "dag/1", "jobs")
+		old, now, _, err := s.r.Repin(context.Background(), runner.DefaultNamespace, "dag/1", "jobs", nil)
 		if err != nil || old != one || now != two {
 			t.Errorf("repin %s %s %v", old, now, err)
 		}
 		if third := s.ask(scoped("dag/1", "version")); third.Run.Pin != two {
 			t.Errorf("%+v", third)
 		}
-		if _, err := s.r.Scope("nope"); problem.CodeOf(err) != problem.ScopeNotFound {
+		if _, err := s.r.Scope(runner.DefaultNamespace, "nope"); problem.CodeOf(err) != problem.ScopeNotFound {
 			t.Error(err)
 		}
 	})
@@ -54,7 +54,7 @@ func TestAnEndedScopeIsRenewedWithItsDigestOrRefused(t *testing.T) {
 	t.Parallel()
 	inTime(t, func(s *scene) {
 		s.end(s.ask(scoped("dag", "version")).Run.ID)
-		if ended, err := s.r.EndScope(context.Background(), "dag"); err != nil || ended.Ended.IsZero() {
+		if ended, err := s.r.EndScope(context.Background(), runner.DefaultNamespace, "dag"); err != nil || ended.Ended.IsZero() {
 			t.Fatalf("%+v %v", ended, err)
 		}
 		if _, _, held := s.r.Waiting(); len(held) != 0 {
@@ -63,7 +63,7 @@ func TestAnEndedScopeIsRenewedWithItsDigestOrRefused(t *testing.T) {
 		if renewed := s.ask(scoped("dag", "version")); renewed.Scope != runner.ScopeRenewed || renewed.Run.Pin != one {
 			t.Errorf("%+v", renewed)
 		}
-		if _, err := s.r.EndScope(context.Background(), "dag"); err != nil {
+		if _, err := s.r.EndScope(context.Background(), runner.DefaultNamespace, "dag"); err != nil {
 			t.Fatal(err)
 		}
 		s.images.set(two, "a", "b")
@@ -76,19 +76,19 @@ func TestAnUnusedScopeEndsAndIsForgotten(t *testing.T) {
 	inTime(t, func(s *scene) {
 		s.ask(scoped("dag", "sleep", "48h"))
 		s.settle(47 * time.Hour)
-		if scope, err := s.r.Scope("dag"); err != nil || !scope.Ended.IsZero() {
+		if scope, err := s.r.Scope(runner.DefaultNamespace, "dag"); err != nil || !scope.Ended.IsZero() {
 			t.Errorf("a scope with a run under way ended: %+v %v", scope, err)
 		}
 		s.settle(20 * time.Hour) // its last use was not the submit, but the run
-		if scope, err := s.r.Scope("dag"); err != nil || !scope.Ended.IsZero() {
+		if scope, err := s.r.Scope(runner.DefaultNamespace, "dag"); err != nil || !scope.Ended.IsZero() {
 			t.Errorf("ended too early: %+v %v", scope, err)
 		}
 		s.settle(6 * time.Hour)
-		if scope, err := s.r.Scope("dag"); err != nil || scope.Ended.IsZero() {
+		if scope, err := s.r.Scope(runner.DefaultNamespace, "dag"); err != nil || scope.Ended.IsZero() {
 			t.Errorf("%+v %v", scope, err)
 		}
 		s.settle(31 * 24 * time.Hour)
-		if _, err := s.r.Scope("dag"); problem.CodeOf(err) != problem.ScopeNotFound {
+		if _, err := s.r.Scope(runner.DefaultNamespace, "dag"); problem.CodeOf(err) != problem.ScopeNotFound {
 			t.Error("not forgotten after a month")
 		}
 	})
@@ -105,7 +105,7 @@ func TestRunsOfAScopeThatWaitForTheFirstPromotionGetOneDigest(t *testing.T) {
 		if run := s.expectEnd(second.ID, runner.Succeeded, ""); run.Pin != one {
 			t.Errorf("%+v", run)
 		}
-		if scope, err := s.r.Scope("dag"); err != nil || len(scope.Pins) != 1 || scope.Pins[0].Pin != one {
+		if scope, err := s.r.Scope(runner.DefaultNamespace, "dag"); err != nil || len(scope.Pins) != 1 || scope.Pins[0].Pin != one {
 			t.Errorf("%+v %v", scope, err)
 		}
 	})
@@ -132,7 +132,7 @@ func TestFilesForTheNextTask(t *testing.T) {
 		s.images.set(one, map[string]string{"a": "b", "b": "a"}[first.Host])
 		s.refused(files("cat", "/files/a"), problem.ScopeHost)
 		s.images.set(one, "a", "b")
-		if _, err := s.r.EndScope(context.Background(), "dag"); err != nil {
+		if _, err := s.r.EndScope(context.Background(), runner.DefaultNamespace, "dag"); err != nil {
 			t.Fatal(err)
 		}
 		s.settle(time.Minute)
@@ -146,11 +146,11 @@ func TestFilesForTheNextTask(t *testing.T) {
 		kept := scoped("other", "exit", "1")
 		kept.Spec.ScopeVolume, kept.Terms.KeepVolume = "/files", true
 		s.expectEnd(s.ask(kept).Run.ID, runner.Failed, problem.ExitCode)
-		if _, err := s.r.EndScope(context.Background(), "other"); err != nil {
+		if _, err := s.r.EndScope(context.Background(), runner.DefaultNamespace, "other"); err != nil {
 			t.Fatal(err)
 		}
 		s.settle(time.Minute)
-		if scope, err := s.r.Scope("other"); err != nil || !scope.Keep || scope.Volume == "" {
+		if scope, err := s.r.Scope(runner.DefaultNamespace, "other"); err != nil || !scope.Keep || scope.Volume == "" {
 			t.Errorf("not kept: %+v %v", scope, err)
 		}
 		bad := command("version")

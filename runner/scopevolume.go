@@ -24,7 +24,7 @@ func (r *Runner) makeVolume(ctx context.Context, run Run, engine Engine) (name s
 	if run.Spec.ScopeVolume == "" {
 		return "", nil
 	}
-	s, err := r.changeScope(ctx, run.Terms.Scope, func(*Scope) error { return nil })
+	s, err := r.changeScope(ctx, scopeID{run.Terms.Namespace, run.Terms.Scope}, func(*Scope) error { return nil })
 	if err != nil {
 		return "", err
 	}
@@ -38,16 +38,16 @@ func (r *Runner) makeVolume(ctx context.Context, run Run, engine Engine) (name s
 
 // wantsKept tells whether a run of a scope failed that wants its volume kept.
 func (r *Runner) wantsKept(ctx context.Context, s Scope) (bool, error) {
-	runs, err := r.opts.Store.Runs(ctx, Filter{Scope: s.Name})
+	runs, err := r.opts.Store.Runs(ctx, Filter{Namespace: s.Namespace, Scope: s.Name})
 	return slices.ContainsFunc(runs, func(run Run) bool {
 		executed := run.ContainerID != "" && run.Spec.ScopeVolume != ""
-		return run.Terms.KeepVolume && executed && !run.succeeded() && run.Terms.Namespace == s.Namespace
+		return run.Terms.KeepVolume && executed && !run.succeeded()
 	}), err
 }
 
 // dropVolumes removes the volumes of scopes that have ended.
 func (r *Runner) dropVolumes(ctx context.Context) {
-	for _, s := range r.Scopes() {
+	for _, s := range r.Scopes("") {
 		if s.Ended.IsZero() || s.Volume == "" || s.Keep || r.scopeBusy(s) || !r.opts.Images.Facts(s.Host).Reachable {
 			continue
 		}
@@ -66,7 +66,7 @@ func (r *Runner) dropVolume(ctx context.Context, s Scope) error {
 		return err
 	}
 	if kept {
-		_, err := r.changeScope(ctx, s.Name, func(s *Scope) error { s.Keep = true; return nil })
+		_, err := r.changeScope(ctx, scopeIDOf(s), func(s *Scope) error { s.Keep = true; return nil })
 		return err
 	}
 	engine, err := r.engineOf(s.Host)
@@ -76,7 +76,7 @@ func (r *Runner) dropVolume(ctx context.Context, s Scope) error {
 	if err := engine.RemoveVolume(ctx, s.Volume); err != nil {
 		return err
 	}
-	_, err = r.changeScope(ctx, s.Name, func(now *Scope) error {
+	_, err = r.changeScope(ctx, scopeIDOf(s), func(now *Scope) error {
 		if !now.Ended.IsZero() { // else it is in use again: its next run makes the volume anew
 			now.Host, now.Marker, now.Volume = "", "", ""
 		}

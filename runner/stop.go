@@ -101,6 +101,9 @@ func (r *Runner) overdue(l *live, k *look) {
 	case l.run.Unattended.IsZero():
 		l.run.Unattended = k.now
 		r.log.Warn("nobody has asked for a run for longer than its keepalive", "run", l.run.ID, "image", l.run.Image, "keepalive", patience)
+		if l.run.Orphaned.IsZero() {
+			r.started.Go(func() { r.must(l, func(run *Run) { run.Orphaned = k.now }) })
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/prewarm/prewarm/internal/notice"
 	"github.com/prewarm/prewarm/registry"
 	"github.com/prewarm/prewarm/runner/spool"
 )
@@ -56,10 +57,11 @@ type Store interface {
 	// the pins that it does not have yet. A run whose digest is being removed from
 	// a host, or was since the run was submitted, is problem.ImageLeaving.
 	InsertRun(ctx context.Context, r Run, sealed []byte, scope *Scope) error
-	// UpdateRun writes down what became of a run. Its sealed secrets are erased by
-	// the same write once it has a container or an outcome. Where it gives the run
-	// its digest, that may be problem.ImageLeaving, as for a new run.
-	UpdateRun(ctx context.Context, r Run) error
+	// UpdateRun writes down what became of a run, and what people are to be told of
+	// it, or neither. Its sealed secrets are erased by the same write once it has a
+	// container or an outcome. Where it gives the run its digest, that may be
+	// problem.ImageLeaving, as for a new run.
+	UpdateRun(ctx context.Context, r Run, notices ...notice.Event) error
 	// Run is problem.RunNotFound where there is none of that id.
 	Run(ctx context.Context, id string) (Run, error)
 	// Runs gives the newest runs first.
@@ -101,6 +103,8 @@ type Filter struct {
 	Host   string
 	Key    string
 	Scope  string
+	// Namespace is that of the runs' keys and scopes.
+	Namespace string
 }
 
 // Sealer keeps secrets from those who read the store.

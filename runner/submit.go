@@ -33,6 +33,9 @@ func (r *Runner) Submit(ctx context.Context, ask Ask) (Answer, error) {
 		case problem.CodeOf(err) == problem.ImageLeaving && ctx.Err() == nil && r.life.Err() == nil && time.Since(begun) < leavingPatience:
 			// What was seen warm is going, or went a moment ago: look again.
 			pause(ctx, retryLeaving)
+		case err == nil:
+			r.opts.Measures.Submitted(answer.Run.Image, answer.Joined)
+			return answer, nil
 		default:
 			return answer, err
 		}
@@ -140,6 +143,9 @@ func (r *Runner) submit(ctx context.Context, a *asked) (Answer, error) {
 		word := a.Idempotency
 		if word == "" {
 			word = uuid.NewString() // who came last is of interest, too: see Withdraw
+		}
+		if err := r.raise(ctx, *ruled.join, a.Terms); err != nil {
+			return Answer{}, err
 		}
 		// Before it is answered: when the answer is lost, the same call must not
 		// find the run ended and make another one.

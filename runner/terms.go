@@ -23,6 +23,12 @@ type Ask struct {
 	// same run. Empty: each call is a new one.
 	Idempotency string
 	OnConflict  OnConflict
+	// Images are patterns (as path.Match has them) of the names of the images
+	// that the caller may run; empty: all.
+	Images []string
+	// Policy is the caller's own: what it does not allow is refused, as what the
+	// server's does not allow is; nil: it has none.
+	Policy *Policy
 }
 
 // Secrets are values of variables by name. They print as their names only.
@@ -60,6 +66,12 @@ type Terms struct {
 	Group      string
 	GroupLimit int
 	Meta       map[string]string
+	// Try is the number of this try at the caller's task, of Tries; 0: the caller
+	// did not say. While there are tries left, a failure needs nobody.
+	Try, Tries int
+	// SkipExitCodes are those with which the program says that there was nothing
+	// to do.
+	SkipExitCodes []int
 	// Unmasked leaves the values of secret variables readable in the log.
 	Unmasked bool
 	// KeepVolume keeps the scope's volume if this run fails.

@@ -112,7 +112,7 @@ func (w *Warmer) act(ctx context.Context, verb Verb, who string, r Rollout, deta
 	}
 	act.Track, act.Digest, act.Detail = r.Track, string(r.Pin.Digest()), detail
 	rollouts := slices.Concat(others, []Rollout{r})
-	if err := w.opts.Store.Save(context.WithoutCancel(ctx), Change{Rollouts: rollouts, Acts: []Act{act}}); err != nil {
+	if err := w.opts.Store.Save(context.WithoutCancel(ctx), Change{Rollouts: rollouts, Acts: []Act{act}, Notices: w.promotions(rollouts)}); err != nil {
 		return Rollout{}, fmt.Errorf("%s %s: %w", verb, r.Pin, err)
 	}
 	w.apply(rollouts)

@@ -109,3 +109,23 @@ func BenchmarkPlan(b *testing.B) {
 
 // noLedger is never asked anything.
 type noLedger struct{ Ledger }
+
+// BenchmarkCounts is what a scrape of the metrics asks of a fleet of 1,000 hosts
+// that hold 500 images each.
+func BenchmarkCounts(b *testing.B) {
+	w := large(b)
+	b.Run("images", func(b *testing.B) {
+		for b.Loop() {
+			if n := w.ImageCounts(); n[0].Warm != 1000 {
+				b.Fatalf("%+v", n[0])
+			}
+		}
+	})
+	b.Run("hosts", func(b *testing.B) {
+		for b.Loop() {
+			if n := w.HostCounts(); len(n) != 1000 {
+				b.Fatal(len(n))
+			}
+		}
+	})
+}

@@ -25,7 +25,9 @@ type Checked struct {
 // registry that is down, denies or says "not found" changes nothing: what is
 // current stays so.
 func (w *Warmer) Check(ctx context.Context, image string) ([]Checked, error) {
-	return w.check(ctx, image, true)
+	all, err := w.check(ctx, image, true)
+	w.opts.Measures.Looked(image, LookAsked, err)
+	return all, err
 }
 
 // Look is a scheduled Check: it lists the tags of a selection now and then
@@ -38,7 +40,9 @@ func (w *Warmer) Look(ctx context.Context, image string) ([]Checked, error) {
 		e.looks++
 	}
 	w.mu.Unlock()
-	return w.check(ctx, image, list)
+	all, err := w.check(ctx, image, list)
+	w.opts.Measures.Looked(image, LookScheduled, err)
+	return all, err
 }
 
 func (w *Warmer) check(ctx context.Context, image string, list bool) ([]Checked, error) {
@@ -46,13 +50,20 @@ func (w *Warmer) check(ctx context.Context, image string, list bool) ([]Checked,
 	if err != nil {
 		return nil, err
 	}
-	var all []Checked
-	var errs []error
+	var chosen error
 	if list && !e.Select.IsZero() {
 		// The tags that were chosen before are looked at nevertheless.
-		errs = append(errs, w.choose(ctx, e))
+		chosen = w.choose(ctx, e)
 	}
-	for _, t := range w.tracked(image) {
+	return w.checkTracks(ctx, w.tracked(image), chosen)
+}
+
+// checkTracks looks at tracks one after the other, whatever becomes of some, and
+// whatever failed before.
+func (w *Warmer) checkTracks(ctx context.Context, tracks []Track, before error) ([]Checked, error) {
+	var all []Checked
+	errs := []error{before}
+	for _, t := range tracks {
 		c, err := w.checkTrack(ctx, t)
 		if err != nil {
 			errs = append(errs, err)
@@ -90,6 +101,7 @@ func (w *Warmer) tracked(image string) []Track {
 
 func (w *Warmer) checkTrack(ctx context.Context, t Track) (Checked, error) {
 	found, err := w.resolve(ctx, t)
+	w.watchQuota(t.Repository.Host())
 	if err != nil {
 		w.noteCheck(t.ID, err)
 		return Checked{}, err

@@ -56,8 +56,10 @@ func (d *drift) status(now time.Time) Drift {
 func (w *Warmer) drifted(h *host, pin registry.Pin, what string) {
 	n, tell := h.drift.count(time.Now())
 	w.tellCopy(h, pin, "removed", what)
+	w.opts.Measures.Repaired(h.Name)
 	w.log.Warn("image went away: "+what, "host", h.Name, "pin", pin, "repairs_last_hour", n)
 	if tell {
+		w.tellDrift(h, pin, n)
 		w.log.Warn("something keeps removing images from the host: look for a cron job or a timer there that runs docker image prune -a or docker system prune",
 			"host", h.Name, "repairs_last_hour", n)
 	}

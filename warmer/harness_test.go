@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/prewarm/prewarm/internal/docker/dockertest"
+	"github.com/prewarm/prewarm/internal/notice"
 	"github.com/prewarm/prewarm/internal/problem"
 	"github.com/prewarm/prewarm/registry"
 	"github.com/prewarm/prewarm/warmer"
@@ -101,6 +102,9 @@ type memory struct {
 	pauses   []warmer.Pause
 	engines  map[string]string
 	acts     []warmer.Act
+	told     []notice.Event
+	troubles map[warmer.Trouble]time.Time
+	saves    int
 	err      error
 
 	fleet     []*dockertest.Fake         // those that are configured
@@ -111,7 +115,7 @@ type memory struct {
 func newMemory() *memory {
 	return &memory{
 		rollouts: make(map[string]warmer.Rollout), images: make(map[string]warmer.ImageState),
-		engines: make(map[string]string), warm: make(map[registry.Pin]time.Time),
+		engines: make(map[string]string), warm: make(map[registry.Pin]time.Time), troubles: make(map[warmer.Trouble]time.Time),
 	}
 }
 
@@ -131,7 +135,7 @@ func (m *memory) Load(ctx context.Context) (warmer.Saved, error) {
 	defer m.mu.Unlock()
 	return warmer.Saved{
 		Rollouts: rollouts, Images: slices.Collect(maps.Values(m.images)),
-		Pauses: slices.Clone(m.pauses), Engines: maps.Clone(m.engines),
+		Pauses: slices.Clone(m.pauses), Engines: maps.Clone(m.engines), Troubles: maps.Clone(m.troubles),
 	}, err
 }
 
@@ -141,15 +145,33 @@ func (m *memory) Save(_ context.Context, c warmer.Change) error {
 	if m.err != nil {
 		return m.err
 	}
+	m.saves++
 	rollouts, err := m.with(c.Rollouts)
 	if err != nil {
 		m.broke(err.Error())
 		return err
 	}
+	promoted := 0
 	for _, r := range c.Rollouts {
-		if r.Phase == warmer.Current && m.rollouts[r.ID].Phase != warmer.Current && !m.heldOf(r.Pin) {
+		if r.Phase != warmer.Current || m.rollouts[r.ID].Phase == warmer.Current {
+			continue
+		}
+		promoted++
+		if !m.heldOf(r.Pin) {
 			m.broke(fmt.Sprintf("%s became current and is warm nowhere", r.Pin.Digest().Short()))
 		}
+	}
+	for _, e := range c.Notices {
+		if e.Kind == notice.ImagePromoted {
+			promoted--
+		}
+	}
+	if promoted != 0 {
+		m.broke(fmt.Sprintf("%d promotions more were written than told", promoted))
+	}
+	m.told = append(m.told, c.Notices...)
+	if up := m.unasked(); up != "" {
+		m.broke(up + " is told to be back, and was not told to be away")
 	}
 	m.rollouts = rollouts
 	for _, s := range c.Images {
@@ -161,7 +183,31 @@ func (m *memory) Save(_ context.Context, c warmer.Change) error {
 	m.pauses = append(m.pauses, c.Paused...)
 	m.acts = append(m.acts, c.Acts...)
 	maps.Copy(m.engines, c.Engines)
+	for _, t := range c.Over {
+		delete(m.troubles, t)
+	}
+	maps.Copy(m.troubles, c.Troubles)
 	return nil
+}
+
+// unasked names a host that is told to be back and was never told to be away.
+func (m *memory) unasked() string {
+	down := make(map[string]bool)
+	for _, e := range m.told {
+		if e.Kind == notice.HostUp && !down[e.Host] {
+			return e.Host
+		}
+		if e.Kind == notice.HostDown || e.Kind == notice.HostUp {
+			down[e.Host] = e.Kind == notice.HostDown
+		}
+	}
+	return ""
+}
+
+func (m *memory) tell(notices []notice.Event) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.told = append(m.told, notices...)
 }
 
 // with gives the rollouts after a save. One at a time, as the database's index
@@ -349,7 +395,7 @@ func (s *scene) setup() warmer.Setup {
 	var fleet []*dockertest.Fake
 	for _, name := range names {
 		fleet = append(fleet, s.hosts[name])
-		o := warmer.HostOptions{Name: name, Host: s.hosts[name], Pulls: 2, Prune: s.rules}
+		o := warmer.HostOptions{Name: name, Host: s.hosts[name], Labels: map[string]string{"name": name}, Pulls: 2, Prune: s.rules}
 		if q := s.quirks[name]; q != nil {
 			o.Host = q
 		}

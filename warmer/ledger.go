@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/prewarm/prewarm/internal/notice"
 	"github.com/prewarm/prewarm/registry"
 	"github.com/prewarm/prewarm/warmer/prune"
 )
@@ -31,8 +32,9 @@ type Ledger interface {
 	LastRuns(ctx context.Context, host string) (map[registry.Pin]time.Time, error)
 	// Remembered gives every digest that was ever ours.
 	Remembered(ctx context.Context) ([]Memory, error)
-	// SavePass writes a pass down, or what became of it.
-	SavePass(ctx context.Context, p Pass) error
+	// SavePass writes a pass down, or what became of it, and what people are to be
+	// told of it.
+	SavePass(ctx context.Context, p Pass, notices ...notice.Event) error
 	// Passes gives the newest passes over a host, or over all where it is empty,
 	// newest first.
 	Passes(ctx context.Context, host string, limit int) ([]Pass, error)

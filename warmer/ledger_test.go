@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prewarm/prewarm/internal/notice"
 	"github.com/prewarm/prewarm/registry"
 	"github.com/prewarm/prewarm/warmer"
 	"github.com/prewarm/prewarm/warmer/prune"
@@ -148,7 +149,8 @@ func (l *ledger) Remembered(ctx context.Context) ([]warmer.Memory, error) {
 	return all, err
 }
 
-func (l *ledger) SavePass(_ context.Context, p warmer.Pass) error {
+func (l *ledger) SavePass(_ context.Context, p warmer.Pass, notices ...notice.Event) error {
+	l.store.tell(notices)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	p.Removals = slices.Clone(p.Removals)
@@ -166,4 +168,11 @@ func (l *ledger) Passes(_ context.Context, host string, limit int) ([]warmer.Pas
 		}
 	}
 	return all[:min(len(all), limit)], l.err
+}
+
+// fail lets every call fail; nil ends that.
+func (l *ledger) fail(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.err = err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/prewarm/prewarm/internal/notice"
 	"github.com/prewarm/prewarm/internal/problem"
 	"github.com/prewarm/prewarm/registry"
 )
@@ -17,7 +18,16 @@ const pressAgain = 10 * time.Minute
 // holds mu.
 func (w *Warmer) press(h *host) {
 	need, now := w.excess(h), time.Now()
-	if need == 0 || h.contact != Reachable || now.Before(h.pressAgain) || w.isPaused(Pruning, "") || w.isPaused(Pruning, h.Name) {
+	switch {
+	case h.contact != Reachable || len(w.rooms(h)) == 0 || h.Prune.Budget > 0 && !h.stocked:
+		return // nothing is known
+	case need == 0:
+		w.overcome(troubleOf(notice.DiskPressure, h.Name))
+		return
+	case w.isPaused(Pruning, "") || w.isPaused(Pruning, h.Name):
+		w.tellPressure(h, "pruning is paused, so nothing makes way")
+		return
+	case now.Before(h.pressAgain):
 		return
 	}
 	h.pressAgain = now.Add(pressAgain)
@@ -25,8 +35,24 @@ func (w *Warmer) press(h *host) {
 	w.tell(Event{Kind: DiskPressed, Host: h.Name, Detail: size(r.Total-r.Free) + " used of " + size(r.Total)})
 	w.log.Warn("the host's disk is above its high mark", "host", h.Name, "used", r.Total-r.Free, "of", r.Total, "to_free", need)
 	w.started.Go(func() {
-		if _, _, err := w.pass(h.life, h, passAsk{trigger: ByPressure, need: need}); err != nil && h.life.Err() == nil {
+		p, _, err := w.pass(h.life, h, passAsk{trigger: ByPressure, need: need})
+		if h.life.Err() != nil {
+			return
+		}
+		if err != nil {
 			w.log.Warn("no prune pass was made", "host", h.Name, "trigger", ByPressure, "error", err)
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		switch {
+		case err != nil && h.contact == Reachable:
+			w.tellPressure(h, "no prune pass was made: "+err.Error())
+		case p.DryRun:
+			w.tellPressure(h, "prune.dry_run lets nothing make way")
+		case p.Short > 0:
+			w.tellPressure(h, size(p.Short)+" more would have to go, and nothing more may")
+		case err == nil && w.excess(h) > 0:
+			w.tellPressure(h, "a prune pass freed "+size(p.Freed)+" only")
 		}
 	})
 }

@@ -110,6 +110,7 @@ func (w *Warmer) observe(h *host, pin registry.Pin, c *copyState, found Copy, ok
 		if lost || c.State != Warm {
 			c.recovered() // what failed before has another cause
 		}
+		w.isWarm(h, pin)
 		changed := c.State != Warm || c.Kept != found.Kept || !slices.Equal(c.Tags, found.Tags)
 		if c.GivenUp {
 			c.GivenUp = false

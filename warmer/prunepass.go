@@ -2,6 +2,7 @@ package warmer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -33,6 +34,9 @@ func (w *Warmer) pass(ctx context.Context, h *host, ask passAsk) (Pass, []prune.
 	d, err := w.draftPass(ctx, h, ask)
 	p := &d.Pass
 	if err != nil {
+		if !ask.dry {
+			w.opts.Measures.Pruned(h.Name, 0, 0, err)
+		}
 		return *p, nil, err
 	}
 	switch {
@@ -48,9 +52,45 @@ func (w *Warmer) pass(ctx context.Context, h *host, ask passAsk) (Pass, []prune.
 		w.measure(ctx, h, d)
 	}
 	p.Ended = time.Now()
-	err = w.opts.Ledger.SavePass(context.WithoutCancel(ctx), *p)
+	err = w.opts.Ledger.SavePass(context.WithoutCancel(ctx), *p, w.noticesOf(h, *p)...)
 	w.tellPass(*p)
+	w.countPass(*p, err)
 	return *p, d.verdicts, err
+}
+
+// countPass measures a pass that was carried out.
+func (w *Warmer) countPass(p Pass, err error) {
+	if p.DryRun {
+		return
+	}
+	if err == nil && p.Stopped != "" {
+		err = errors.New(p.Stopped)
+	}
+	w.opts.Measures.Pruned(p.Host, p.count(WasRemoved), p.Freed, err)
+}
+
+// count is how many removals of a pass ended so.
+func (p Pass) count(how RemovalOutcome) (n int) {
+	for _, r := range p.Removals {
+		if r.Outcome == how {
+			n++
+		}
+	}
+	return n
+}
+
+// summary says what a pass did, in a few words.
+func (p Pass) summary() string {
+	went := p.count(WasRemoved)
+	of := went + p.count(WouldGo) + p.Stays
+	text := fmt.Sprintf("%d of %d images went, %s freed", went, of, size(p.Freed))
+	if p.DryRun {
+		text = fmt.Sprintf("%d of %d images would go, %s", p.count(WouldGo), of, size(p.Predicted))
+	}
+	if p.Stopped != "" {
+		text += "; stopped: " + p.Stopped
+	}
+	return text
 }
 
 // draft is a pass that was decided, and what it was decided on.
@@ -208,11 +248,9 @@ const thriftyFor = 6 * time.Hour
 
 // tellPass tells of a pass, where there is something to tell.
 func (w *Warmer) tellPass(p Pass) {
-	done := 0
 	for _, r := range p.Removals {
 		switch r.Outcome {
 		case WasRemoved, WouldGo:
-			done++
 			w.log.Info("image pruned", "host", p.Host, "image", r.Names, "rule", r.Rule, "why", r.Why, "predicted", r.Predicted, "dry_run", p.DryRun)
 		default:
 			w.log.Info("image not pruned", "host", p.Host, "image", r.Names, "outcome", r.Outcome, "detail", r.Detail)
@@ -224,16 +262,9 @@ func (w *Warmer) tellPass(p Pass) {
 	if p.Short > 0 {
 		w.log.Warn("nothing more may go from the host's disk", "host", p.Host, "trigger", p.Trigger, "needed", p.Need, "short", p.Short)
 	}
-	detail := fmt.Sprintf("%d of %d images went, %s freed", done, done+p.Stays, size(p.Freed))
-	if p.DryRun {
-		detail = fmt.Sprintf("%d of %d images would go, %s", done, done+p.Stays, size(p.Predicted))
-	}
-	if p.Stopped != "" {
-		detail += "; stopped: " + p.Stopped
-	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.tell(Event{Kind: PrunePassed, Host: p.Host, State: string(p.Trigger), Detail: detail})
+	w.tell(Event{Kind: PrunePassed, Host: p.Host, State: string(p.Trigger), Detail: p.summary()})
 }
 
 func (w *Warmer) paused(what Activity, host string) bool {

@@ -1,6 +1,7 @@
 package warmer
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -34,7 +35,9 @@ func (w *Warmer) startPull(p Pull) {
 			c.meter.read(progress.At, progress.Bytes)
 			w.tellProgress(h, p.Pin, c)
 		})
+		took := time.Since(begun)
 		w.mu.Lock()
+		w.count(h, p.Pin, c, took, err)
 		h.busy--
 		w.pulling[server]--
 		c.need = 0
@@ -44,7 +47,7 @@ func (w *Warmer) startPull(p Pull) {
 		if errors.Is(err, errNoSpare) {
 			w.giveUp(h, p.Pin, c)
 		} else {
-			w.endPull(h, p.Pin, c, found, err, time.Since(begun))
+			w.endPull(h, p.Pin, c, found, err, took)
 		}
 		budgeted := err == nil && h.Prune.Budget > 0
 		w.mu.Unlock()
@@ -52,6 +55,18 @@ func (w *Warmer) startPull(p Pull) {
 			w.surveyNow(h.life, h)
 		}
 	})
+}
+
+// count measures a pull that ended, unless there was nothing to pull. The caller
+// holds mu.
+func (w *Warmer) count(h *host, pin registry.Pin, c *copyState, took time.Duration, err error) {
+	if err == nil && c.Progress.Bytes == 0 && c.Progress.Layers == 0 {
+		return
+	}
+	if err != nil && h.life.Err() != nil {
+		err = context.Canceled
+	}
+	w.opts.Measures.Pulled(h.Name, w.imageOf(pin), pin, took, c.Progress.Bytes, err)
 }
 
 // endPull notes how a pull ended. The caller holds mu.
@@ -66,6 +81,8 @@ func (w *Warmer) endPull(h *host, pin registry.Pin, c *copyState, found Copy, er
 	}
 	*c = copyState{CopyView: CopyView{State: Warm, Kept: found.Kept, Tags: found.Tags}, Copy: found, Progress: c.Progress, version: c.version + 1}
 	h.restocked = true
+	w.isWarm(h, pin)
+	w.overcome(goneOf(pin)) // or somebody loaded it there
 	w.tellCopy(h, pin, string(StateWarm), "")
 	w.log.Info("image warm", "host", h.Name, "pin", pin, "bytes", c.Progress.Bytes, "took", took.Round(time.Millisecond))
 	w.stir(h, pin)
@@ -96,6 +113,7 @@ func (w *Warmer) failed(h *host, pin registry.Pin, c *copyState, err error) {
 	c.fail(time.Now(), err, w.opts.Backoff, w.opts.MaxBackoff)
 	if !errors.Is(err, errStopped) {
 		w.tellCopy(h, pin, string(StateFailed), err.Error())
+		w.tellFailure(h, pin, c, err)
 		w.log.Warn("image not warmed", "host", h.Name, "pin", pin, "attempt", c.Attempts, "next_try", c.NextTry, "error", err)
 		h.recheck() // was it the image or the host? The probe tells
 	}

@@ -30,6 +30,8 @@ func (w *Warmer) reconcile(ctx context.Context) time.Duration {
 	defer w.deciding.Unlock()
 
 	now := time.Now()
+	defer func() { w.opts.Measures.Reconciled(time.Since(now)) }()
+	w.watchHosts(now)
 	needs := w.opts.Needs()
 	w.hold(now, needs.Held)
 	desired, observed := w.look(now, needs)
@@ -100,22 +102,22 @@ func (t *track) needed(pins map[registry.Pin]bool) bool {
 	return len(pins) > 0 && slices.ContainsFunc(t.rollouts, func(r Rollout) bool { return pins[r.Pin] })
 }
 
-// decide writes down promotions and ended rollouts, on disk first. Where they
+// decide writes down promotions and ended rollouts, on disk first, and what is owed
+// beside them. Where they
 // can't be written together each track's are written alone, so that one that is
 // refused holds up no other.
 func (w *Warmer) decide(ctx context.Context, now time.Time, actions []Action) error {
-	verdicts := w.decisions(now, actions)
-	engines := w.newEngines()
-	if len(verdicts)+len(engines) == 0 {
+	verdicts, owed := w.decisions(now, actions), w.owed()
+	if len(verdicts) == 0 && owed.none() {
 		return nil
 	}
-	err := w.record(ctx, now, engines, verdicts...)
+	err := w.record(ctx, now, owed, verdicts...)
 	if err == nil || len(verdicts) < 2 || ctx.Err() != nil {
 		return err
 	}
-	errs := []error{w.record(ctx, now, engines)}
+	errs := []error{w.record(ctx, now, owed)}
 	for _, v := range verdicts {
-		errs = append(errs, w.record(ctx, now, nil, v))
+		errs = append(errs, w.record(ctx, now, Change{}, v))
 	}
 	return errors.Join(errs...)
 }
@@ -161,8 +163,8 @@ func (w *Warmer) decisions(now time.Time, actions []Action) []*decision {
 	return all
 }
 
-// record writes decisions down, together, and takes them over.
-func (w *Warmer) record(ctx context.Context, now time.Time, engines map[string]string, decisions ...*decision) error {
+// record writes decisions down, together and with what is owed, and takes them over.
+func (w *Warmer) record(ctx context.Context, now time.Time, owed Change, decisions ...*decision) error {
 	var rollouts []Rollout
 	var retired []TrackID
 	for _, d := range decisions {
@@ -171,10 +173,12 @@ func (w *Warmer) record(ctx context.Context, now time.Time, engines map[string]s
 			retired = append(retired, d.track)
 		}
 	}
-	if err := w.opts.Store.Save(ctx, Change{Rollouts: rollouts, Engines: engines}); err != nil {
+	change := owed
+	change.Rollouts, change.Notices = rollouts, slices.Concat(owed.Notices, w.promotions(rollouts))
+	if err := w.opts.Store.Save(ctx, change); err != nil {
 		return fmt.Errorf("save %d rollouts: %w", len(rollouts), err)
 	}
-	w.wroteEngines(engines)
+	w.wrote(owed)
 	if len(decisions) == 0 {
 		return nil
 	}
@@ -260,8 +264,12 @@ func (w *Warmer) apply(rollouts []Rollout) {
 	defer w.mu.Unlock()
 	for _, r := range rollouts {
 		if t := w.trackOf(r.Track); t != nil {
+			if t.promotes(r) && r.Origin == FromTag {
+				w.opts.Measures.Promoted(r.Track.Image, r.Promoted.Sub(r.Seen))
+			}
 			t.put(r)
 		}
+		w.unwanted(r)
 		w.tellRollout(r)
 	}
 	w.announce()

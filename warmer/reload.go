@@ -12,6 +12,7 @@ func (w *Warmer) Reconfigure(s Setup) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.install(s)
+	w.forgetTroubles()
 	w.announce()
 	w.Kick()
 }
@@ -60,7 +61,7 @@ func (w *Warmer) installHosts(wanted []HostOptions) {
 		h := w.hosts[o.Name]
 		if h != nil && h.Host == o.Host {
 			h.rules++
-			h.Pulls, h.Prune = o.Pulls, o.Prune // the rest is the same, and read without the lock
+			h.Pulls, h.Prune, h.Labels = o.Pulls, o.Prune, o.Labels // the rest is the same, and read without the lock
 			delete(gone, o.Name)
 			continue
 		}

@@ -98,6 +98,11 @@ func (w *Warmer) nextDue(now time.Time) time.Duration {
 			due = d
 		}
 	}
+	for _, h := range w.hosts {
+		if h.contact == Unreachable {
+			sooner(h.since.Add(downAfter))
+		}
+	}
 	for _, until := range w.closed {
 		sooner(until)
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prewarm/prewarm/internal/notice"
 	"github.com/prewarm/prewarm/registry"
 )
 
@@ -14,7 +15,7 @@ type Store interface {
 	// Load reads what earlier lives wrote down: all open and rejected rollouts
 	// and the newest ended ones, oldest first.
 	Load(ctx context.Context) (Saved, error)
-	// Save writes a change, all of it or nothing.
+	// Save writes a change, all of it or nothing, with what is to be told of it.
 	Save(ctx context.Context, c Change) error
 	// History gives the newest rollouts and acts of an image, newest first.
 	History(ctx context.Context, image string, limit int) ([]Rollout, []Act, error)
@@ -27,10 +28,17 @@ type Saved struct {
 	Pauses   []Pause
 	// Engines are the markers of the engines that answered for the hosts last.
 	Engines map[string]string
+	// Troubles are those that people were told of and that are not over, with
+	// when they were told.
+	Troubles map[Trouble]time.Time
 }
 
-// Change is what is written together. Rollouts, images, pauses and engines
-// replace those of the same id, name or host.
+// Trouble names something that people are told of once for as long as it lasts,
+// however often the server starts meanwhile.
+type Trouble string
+
+// Change is what is written together. Rollouts, images, pauses, engines and
+// troubles replace those of the same id, name or host.
 type Change struct {
 	Rollouts []Rollout
 	Images   []ImageState
@@ -38,6 +46,10 @@ type Change struct {
 	Paused   []Pause
 	Resumed  []Pause // What and Host count
 	Engines  map[string]string
+	// Notices are what people are to be told of it.
+	Notices  []notice.Event
+	Troubles map[Trouble]time.Time
+	Over     []Trouble
 }
 
 // ImageState is what is known of an image beside its rollouts.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -26,6 +27,8 @@ type Registry interface {
 type HostOptions struct {
 	Name string
 	Host Host
+	// Labels are told with what concerns it.
+	Labels map[string]string
 	// Pulls is how many pulls the host may have at once.
 	Pulls int
 	// Prune says what may go from it.
@@ -50,8 +53,13 @@ type Options struct {
 	Ledger   Ledger
 	Verifier Verifier
 	// Needs tells what runs wait for now; nil: nothing ever.
-	Needs  func() Needs
-	Logger *slog.Logger
+	Needs func() Needs
+	// Quota tells what a registry said last of the requests that it allows; nil:
+	// nobody knows.
+	Quota func(host string) (registry.Quota, bool)
+	// Measures gets what is counted; nil: nobody counts.
+	Measures Measures
+	Logger   *slog.Logger
 	// ProbeEvery is how often each host is looked at; 15 s when zero.
 	ProbeEvery time.Duration
 	// InspectEvery is how often each image on a host is looked at while the
@@ -72,6 +80,9 @@ func (o *Options) defaults() {
 	setDefault(&o.MaxBackoff, 10*time.Minute)
 	if o.Needs == nil {
 		o.Needs = func() Needs { return Needs{} }
+	}
+	if o.Measures == nil {
+		o.Measures = unmeasured{}
 	}
 }
 
@@ -113,6 +124,7 @@ type Warmer struct {
 	verifying map[string]bool
 	warned    map[string]bool // of protected patterns that match nothing
 	events    events
+	news      news
 	changed   chan struct{} // closed and replaced at each change that a run may wait for
 }
 
@@ -133,6 +145,7 @@ func New(o Options) *Warmer {
 		sought:    make(map[HeldPin]*sought),
 		verifying: make(map[string]bool),
 		warned:    make(map[string]bool),
+		news:      news{troubles: make(map[Trouble]time.Time), changed: make(map[Trouble]bool)},
 		changed:   make(chan struct{}),
 	}
 	w.install(o.Setup)
@@ -161,6 +174,13 @@ func (w *Warmer) Load(ctx context.Context) error {
 	for _, p := range saved.Pauses {
 		w.pauses[pauseKey{p.What, p.Host}] = p
 	}
+	maps.Copy(w.news.troubles, saved.Troubles)
+	for t, since := range saved.Troubles {
+		if time.Since(since) >= tellAgain {
+			w.overcome(t)
+		}
+	}
+	w.forgetTroubles()
 	for host, marker := range saved.Engines {
 		w.engines[host], w.written[host] = marker, marker
 	}
@@ -206,7 +226,10 @@ func (e *entry) adopt(r Rollout, inForce bool) {
 // Run looks at the hosts and reconciles until ctx ends, then waits for what it
 // started. It returns nil after an orderly end.
 func (w *Warmer) Run(ctx context.Context) error {
-	defer w.started.Wait()
+	defer func() {
+		w.started.Wait()
+		w.part(ctx)
+	}()
 	w.mu.Lock()
 	w.life = ctx
 	for _, h := range w.hosts {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/prewarm/prewarm/internal/notice"
 	"github.com/prewarm/prewarm/internal/problem"
 	"github.com/prewarm/prewarm/registry"
 	"github.com/prewarm/prewarm/runner"
@@ -18,7 +19,7 @@ const runColumns = `id, ` + ofRun
 // ofRun are those beside the id.
 const ofRun = `idempotency, image, track, pin, after_run, same_as, rejected,
 	host, engine_marker, engine_life, engine_version, container_id, state, owed, reason, exit_code, signal, oom_killed,
-	submitted_at, placed_at, started_at, first_line_at, ended_at, stop, log, terms, asked, spec, detail, result`
+	submitted_at, placed_at, started_at, first_line_at, ended_at, stop, log, terms, asked, spec, detail, result, orphaned_at`
 
 // runFields are the fields of a run that are kept, to write from or to read
 // into.
@@ -28,7 +29,7 @@ func runFields(r *runner.Run) []any {
 		&r.Host, &r.EngineMarker, &r.EngineLife, &r.EngineVersion, &r.ContainerID, &r.State, asFlag(&r.Owed), &r.Reason,
 		asExit(&r.ExitCode, &r.Exited), &r.Signal, asFlag(&r.OOMKilled),
 		asTime(&r.Submitted), asTime(&r.Placed), asTime(&r.Started), asTime(&r.FirstLine), asTime(&r.Ended),
-		asJSON(&r.Stop), asJSON(&r.Log), asJSON(&r.Terms), asJSON(&r.Asked), asJSON(&r.Spec), &r.Detail, &r.Result,
+		asJSON(&r.Stop), asJSON(&r.Log), asJSON(&r.Terms), asJSON(&r.Asked), asJSON(&r.Spec), &r.Detail, &r.Result, asTime(&r.Orphaned),
 	}
 }
 
@@ -78,19 +79,37 @@ func (s *Store) InsertRun(ctx context.Context, r runner.Run, sealed []byte, scop
 	return nil
 }
 
-// UpdateRun writes down what became of a run. Its sealed secrets go with the same
-// write once its container exists, or never will.
-func (s *Store) UpdateRun(ctx context.Context, r runner.Run) error {
-	if len(r.Spec.SecretEnv) > 0 && (r.ContainerID != "" || r.State.Ended()) {
-		return s.updateAndErase(ctx, r)
-	}
-	if r.State == runner.Queued && !r.Pin.IsZero() {
-		return s.updateQueued(ctx, r)
-	}
-	if _, err := s.db.ExecContext(ctx, updateRun, runValues(r)...); err != nil {
+// UpdateRun writes down what became of a run, and what people are to be told of
+// it, or neither. Its sealed secrets go with the same write once its container
+// exists, or never will.
+func (s *Store) UpdateRun(ctx context.Context, r runner.Run, notices ...notice.Event) error {
+	if err := s.updateRun(ctx, r, notices); err != nil {
 		return fmt.Errorf("update run %s: %w", r.ID, err)
 	}
+	if len(notices) > 0 {
+		s.toldNotices()
+	}
 	return nil
+}
+
+func (s *Store) updateRun(ctx context.Context, r runner.Run, notices []notice.Event) error {
+	switch {
+	case len(r.Spec.SecretEnv) > 0 && (r.ContainerID != "" || r.State.Ended()):
+		return s.updateAndErase(ctx, r, notices)
+	case r.State == runner.Queued && !r.Pin.IsZero():
+		return s.updateQueued(ctx, r, notices)
+	case len(notices) > 0:
+		return s.inTx(ctx, func(tx *sql.Tx) error { return updateIn(ctx, tx, r, notices) })
+	}
+	_, err := s.db.ExecContext(ctx, updateRun, runValues(r)...)
+	return err
+}
+
+func updateIn(ctx context.Context, tx *sql.Tx, r runner.Run, notices []notice.Event) error {
+	if _, err := tx.ExecContext(ctx, updateRun, runValues(r)...); err != nil {
+		return err
+	}
+	return insertNotices(ctx, tx, notices)
 }
 
 // justResolved is longer than the time between a run's digest being found out and
@@ -99,8 +118,8 @@ const justResolved = 5 * time.Second
 
 // updateQueued updates a run that may get its digest by that: as a new one it is
 // not written down beside that digest's removal.
-func (s *Store) updateQueued(ctx context.Context, r runner.Run) error {
-	err := s.inTx(ctx, func(tx *sql.Tx) error {
+func (s *Store) updateQueued(ctx context.Context, r runner.Run, notices []notice.Event) error {
+	return s.inTx(ctx, func(tx *sql.Tx) error {
 		var was registry.Pin
 		if err := tx.QueryRowContext(ctx, `SELECT pin FROM runs WHERE id = $1`, r.ID).Scan(asPin(&was)); err != nil {
 			return err
@@ -110,13 +129,8 @@ func (s *Store) updateQueued(ctx context.Context, r runner.Run) error {
 				return err
 			}
 		}
-		_, err := tx.ExecContext(ctx, updateRun, runValues(r)...)
-		return err
+		return updateIn(ctx, tx, r, notices)
 	})
-	if err != nil {
-		return fmt.Errorf("update run %s: %w", r.ID, err)
-	}
-	return nil
 }
 
 // DeleteRuns forgets runs and their secrets. One that is under way, or owed a
@@ -175,7 +189,7 @@ func (s *Store) ByIdempotency(ctx context.Context, namespace, word string) (runn
 // found turns a missing row into a problem.
 func found(err error, missing string) error {
 	if errors.Is(err, sql.ErrNoRows) {
-		return problem.New(problem.RunNotFound, missing, "GET /v1/runs lists the newest ones")
+		return problem.New(problem.RunNotFound, missing, "prewarm ps --all lists the newest ones")
 	}
 	return err
 }

@@ -22,6 +22,9 @@ func (s *Store) Load(ctx context.Context) (warmer.Saved, error) {
 	if saved.Pauses, err = query(ctx, s.db, scanPause, `SELECT what, host, since, who FROM pauses ORDER BY what, host`); err != nil {
 		return warmer.Saved{}, fmt.Errorf("read pauses: %w", err)
 	}
+	if saved.Troubles, err = s.loadTroubles(ctx); err != nil {
+		return warmer.Saved{}, fmt.Errorf("read what people were told of: %w", err)
+	}
 	engines, err := query(ctx, s.db, scanEngine, `SELECT host, marker FROM engines`)
 	if err != nil {
 		return warmer.Saved{}, fmt.Errorf("read engines: %w", err)
@@ -36,9 +39,18 @@ func (s *Store) Load(ctx context.Context) (warmer.Saved, error) {
 	return saved, nil
 }
 
-// Save writes a change in one transaction.
+// Save writes a change in one transaction, with what people are to be told of it.
 func (s *Store) Save(ctx context.Context, c warmer.Change) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error { return write(ctx, tx, c) })
+	err := s.inTx(ctx, func(tx *sql.Tx) error {
+		if err := write(ctx, tx, c); err != nil {
+			return err
+		}
+		return tell(ctx, tx, c)
+	})
+	if err == nil && len(c.Notices) > 0 {
+		s.toldNotices()
+	}
+	return err
 }
 
 func write(ctx context.Context, tx *sql.Tx, c warmer.Change) error {

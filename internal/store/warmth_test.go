@@ -17,11 +17,12 @@ func TestWarmthRoundTrip(t *testing.T) {
 	paused := warmer.Pause{What: warmer.Pulling, Host: "etl-1", Since: now(), Who: "ana"}
 	gone := warmer.Pause{What: warmer.Watching, Since: now(), Who: "ben"}
 	image := warmer.ImageState{Image: "jobs", Repository: "registry.test/etl/jobs", Chosen: []string{"1.3", "1.2"}, HeldAt: now(), HeldBy: "ana"}
+	later := now().Add(time.Hour)
 	act := warmer.Act{ID: "01", At: now(), Who: "ana", Verb: warmer.Holding, Track: warmer.TrackID{Image: "jobs"}, Detail: "for the audit"}
 	for _, c := range []warmer.Change{
-		{Images: []warmer.ImageState{{Image: "jobs", Chosen: []string{"1.2"}}}, Engines: map[string]string{"etl-1": "old", "etl-2": "x"}},
+		{Images: []warmer.ImageState{{Image: "jobs", Chosen: []string{"1.2"}}}, Engines: map[string]string{"etl-1": "old", "etl-2": "x"}, Troubles: map[warmer.Trouble]time.Time{"a": now(), "b": now()}},
 		{Paused: []warmer.Pause{paused, gone}, Acts: []warmer.Act{act}},
-		{Resumed: []warmer.Pause{gone}, Images: []warmer.ImageState{image}, Engines: map[string]string{"etl-1": "new"}},
+		{Resumed: []warmer.Pause{gone}, Images: []warmer.ImageState{image}, Engines: map[string]string{"etl-1": "new"}, Over: []warmer.Trouble{"a", "b"}, Troubles: map[warmer.Trouble]time.Time{"b": later}},
 	} {
 		if err := s.Save(t.Context(), c); err != nil {
 			t.Fatal(err)
@@ -35,7 +36,7 @@ func TestWarmthRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := warmer.Saved{Images: []warmer.ImageState{image}, Pauses: []warmer.Pause{paused}, Engines: map[string]string{"etl-1": "new", "etl-2": "x"}}
+	want := warmer.Saved{Images: []warmer.ImageState{image}, Pauses: []warmer.Pause{paused}, Engines: map[string]string{"etl-1": "new", "etl-2": "x"}, Troubles: map[warmer.Trouble]time.Time{"b": later}}
 	if diff := cmp.Diff(want, got, cmp.Comparer(time.Time.Equal)); diff != "" {
 		t.Error(diff)
 	}
