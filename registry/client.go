@@ -79,6 +79,7 @@ type Client struct {
 type pace struct {
 	limiter *limiter
 	breaker *breaker
+	tally   *tally
 }
 
 // New makes a Client. It does no I/O.
@@ -186,7 +187,7 @@ func (c *Client) loginsAt(target name.Registry, access Access) (*logins, error) 
 	}
 	p, ok := c.paces[host]
 	if !ok {
-		p = pace{limiter: newLimiter(host, access.Rate, c.overall), breaker: &breaker{}}
+		p = pace{limiter: newLimiter(host, access.Rate, c.overall), breaker: &breaker{}, tally: newTally()}
 		c.paces[host] = p
 	}
 	e := &endpoint{
@@ -194,6 +195,7 @@ func (c *Client) loginsAt(target name.Registry, access Access) (*logins, error) 
 		inner:   newWire(host, access, c.options.Timeout, c.options.Logger),
 		limiter: p.limiter,
 		breaker: p.breaker,
+		tally:   p.tally,
 		quota:   quota{freeHeads: canonicalHost(host) == "docker.io"},
 	}
 	l, err := newLogins(target, access, e, c.options.UserAgent)

@@ -41,6 +41,7 @@ type endpoint struct {
 
 	limiter *limiter
 	breaker *breaker
+	tally   *tally
 	quota   quota
 }
 
@@ -143,6 +144,7 @@ func (e *endpoint) attempt(req *http.Request) (*http.Response, error) {
 	t := trailOf(req.Context())
 	question := questionOf(req)
 	if err := e.await(req.Context(), t, question); err != nil {
+		e.tally.turned(err)
 		return nil, err
 	}
 	t.sent(req, e.now())
@@ -151,10 +153,14 @@ func (e *endpoint) attempt(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		cancel()
 		t.failed = err
+		if req.Context().Err() == nil {
+			e.tally.count(NoAnswer)
+		}
 		return nil, err
 	}
 	resp.Body = &limitedBody{ReadCloser: http.MaxBytesReader(nil, resp.Body, maxBody), cancel: cancel}
 	t.answered(resp)
+	e.tally.count(outcomeOf(resp.StatusCode))
 	if e.owns(req.URL) {
 		e.quota.read(resp.Header, question, e.now())
 	}

@@ -44,7 +44,7 @@ func status(code int, header ...string) *http.Response {
 func testEndpoint(w *wire, pauses ...time.Duration) *endpoint {
 	const host = "r.example.com"
 	all := rate.NewLimiter(rate.Inf, 1)
-	return &endpoint{host: host, timeout: time.Second, pauses: pauses, now: time.Now, inner: w, limiter: newLimiter(host, 0, all), breaker: &breaker{}}
+	return &endpoint{host: host, timeout: time.Second, pauses: pauses, now: time.Now, inner: w, limiter: newLimiter(host, 0, all), breaker: &breaker{}, tally: newTally()}
 }
 
 func TestEndpointRetries(t *testing.T) {

@@ -4,6 +4,7 @@
 #
 #   sh test/setup.sh             what every fleet needs
 #   sh test/setup.sh engine29    also what building a current engine needs
+#   sh test/setup.sh promtool    only what testing docs/monitoring needs
 #
 # Says and does nothing when all is there. It starts and enables no service: the
 # fleet runs engines of its own. systemd need not be running.
@@ -28,7 +29,11 @@ engine29)
 	wanted="$wanted gcc:gcc pkg-config:pkg-config"
 	files="$files /usr/include/seccomp.h:libseccomp-dev /usr/include/stdlib.h:libc6-dev"
 	;;
-*) refuse "there is no \"$1\" to set up; usage: sh test/setup.sh [engine29]" ;;
+promtool)
+	wanted=promtool:prometheus
+	files=
+	;;
+*) refuse "there is no \"$1\" to set up; usage: sh test/setup.sh [engine29|promtool]" ;;
 esac
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
@@ -67,7 +72,7 @@ chmod 755 "$policy"
 # Enabling is another matter than starting: a link that starts the service at
 # the next boot. What was there before this script stays as it is.
 services=
-for service in docker containerd docker-registry ssh; do
+for service in docker containerd docker-registry ssh prometheus; do
 	[ -e "/lib/systemd/system/$service.service" ] || services="$services $service"
 done
 
