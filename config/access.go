@@ -37,7 +37,7 @@ func (r *reader) hostTLS(entry, scheme string, doc hostDoc) *HostTLS {
 		r.add(entry+".insecure", "true", "tls and insecure stand together", "keep one of the two")
 	}
 	t := HostTLS{CA: r.caFile(field+".ca", doc.TLS.CA), ServerName: doc.TLS.ServerName}
-	t.Cert, t.Key = r.certFiles(field+".cert", doc.TLS.Cert, field+".key", doc.TLS.Key)
+	t.Cert, t.Key, _ = r.certFiles(field+".cert", doc.TLS.Cert, field+".key", doc.TLS.Key)
 	if r.has(field+".server_name") && !hostName.MatchString(t.ServerName) {
 		r.add(field+".server_name", t.ServerName, "it is not a name that a certificate could have", "write a host name or an address, without a port")
 	}

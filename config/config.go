@@ -15,6 +15,7 @@ const delimiter = "::"
 // Config is a configuration without mistakes, complete with its defaults.
 type Config struct {
 	Server     Server
+	Auth       Auth
 	State      State
 	Limits     FleetLimits
 	Registries []Registry
@@ -24,8 +25,12 @@ type Config struct {
 	Images    []Image
 	Prune     Prune
 	Runner    Runner
+	Webhooks  []Webhook
+	Notify    []Notify
 
 	origin origin
+	// held is what the files that it names held, by their paths.
+	held map[string]sum
 }
 
 const (
@@ -37,14 +42,28 @@ const (
 // without one would be invisible to viper when only the environment sets it.
 func defaults() map[string]any {
 	return map[string]any{
-		"server::listen": defaultListen,
-		"state::path":    defaultState,
-		"limits::pulls":  0,
-		"limits::rate":   "",
-		"registries":     []any{},
-		"hosts":          []any{},
-		"hosts_file":     "",
-		"images":         []any{},
+		"server::listen":            defaultListen,
+		"server::public_url":        "",
+		"server::tls::cert":         "",
+		"server::tls::key":          "",
+		"server::tls::client_ca":    "",
+		"server::insecure":          false,
+		"server::link_life":         "",
+		"server::limits::rate":      "",
+		"server::limits::followers": 0,
+
+		"auth::tokens":       []any{},
+		"auth::certificates": []any{},
+
+		"state::path":   defaultState,
+		"limits::pulls": 0,
+		"limits::rate":  "",
+		"registries":    []any{},
+		"hosts":         []any{},
+		"hosts_file":    "",
+		"images":        []any{},
+		"webhooks":      []any{},
+		"notify":        []any{},
 
 		"prune::schedule":     "",
 		"prune::windows":      []any{},
@@ -84,7 +103,7 @@ func defaults() map[string]any {
 // Default is the configuration of an installation that says nothing: it listens
 // and keeps state, and has neither hosts nor images.
 func Default() *Config {
-	return &Config{Server: Server{Listen: defaultListen}, State: State{Path: defaultState}, Prune: defaultPrune(), Runner: defaultRunner()}
+	return &Config{Server: defaultServer(), State: State{Path: defaultState}, Prune: defaultPrune(), Runner: defaultRunner()}
 }
 
 // Load reads the configuration file at path and lays over it what environ, a
@@ -137,12 +156,17 @@ func unmarshal[T any](file, over, defaults map[string]any) (doc T, err error) {
 
 // build checks every section and makes the typed configuration.
 func (r *reader) build(doc document) (config *Config, err error) {
+	server := r.server(doc.Server)
 	config = &Config{
-		Server:     r.server(doc.Server),
+		Server:     server,
+		Auth:       r.auth(doc.Auth, server),
 		State:      r.state(doc.State),
 		Registries: r.registries(doc.Registries),
 		Limits:     r.fleetLimits(doc.Limits),
 		Runner:     r.runner(doc.Runner),
+		Webhooks:   r.webhooks(doc.Webhooks),
+		Notify:     r.notify(doc.Notify),
+		held:       r.held,
 	}
 	if config.Hosts, config.HostsFile, err = r.fleet(doc); err != nil {
 		return nil, err

@@ -91,7 +91,11 @@ func TestLoadFull(t *testing.T) {
 	certs := filepath.Join(folder, "certs")
 	standard := Promote{When: All, Straggler: 15 * time.Minute}
 	want := &Config{
-		Server: Server{Listen: "127.0.0.1:9000"},
+		Server: Server{
+			Listen: "0.0.0.0:9000", PublicURL: "https://prewarm.example.com:9443/warm", LinkLife: 36 * time.Hour, Limits: ServerLimits{Rate: 100, Followers: 64},
+			TLS: &ServerTLS{Cert: certs + "/server.pem", Key: certs + "/server.key", ClientCA: certs + "/ca.pem"},
+		},
+		Auth:   fullAuth(folder),
 		State:  State{Path: filepath.Join(folder, "state")},
 		Limits: FleetLimits{Pulls: 16, Rate: 50},
 		Registries: []Registry{
@@ -191,6 +195,8 @@ func TestLoadFull(t *testing.T) {
 				Sysctls: []string{"net.core.somaxconn", "kernel.shmmax"}, SecretFiles: []string{"/run/secrets"},
 			},
 		},
+		Webhooks: fullWebhooks(t, folder),
+		Notify:   fullNotify(folder),
 	}
 	if diff := cmp.Diff(want, mustLoad(t, "testdata/full.yaml"), comparers()); diff != "" {
 		t.Errorf("configuration (-want +got):\n%s", diff)
@@ -224,7 +230,7 @@ func TestLoadWithoutAFileIsDefault(t *testing.T) {
 	if diff := cmp.Diff(Default(), mustLoad(t, ""), comparers()); diff != "" {
 		t.Errorf("Load(\"\") differs from Default() (-want +got):\n%s", diff)
 	}
-	want := &Config{Server: Server{Listen: "127.0.0.1:8470"}, State: State{Path: "/var/lib/prewarm"}, Prune: Prune{
+	want := &Config{Server: Server{Listen: "127.0.0.1:8470", LinkLife: 168 * time.Hour, Limits: ServerLimits{Rate: 50, Followers: 500}}, State: State{Path: "/var/lib/prewarm"}, Prune: Prune{
 		Schedule: mustSchedule(t, "17 3 * * *"), Policy: PrunePolicy{Rules: PruneRules{MinAge: 24 * time.Hour, KeepMin: 1}, Unmanaged: UnmanagedKeep},
 	}, Runner: Runner{
 		Grace: 10 * time.Second, Queue: 1000, Unclaimed: UnclaimedStop, Keep: 720 * time.Hour, MaxResult: 1 << 20,
@@ -244,6 +250,8 @@ func TestLoadAccepts(t *testing.T) {
 		"a start marker":        "---\nstate: {path: a}\n",
 		"a key left empty":      "server:\nhosts:\nimages: ~\n",
 		"a port of the system":  "server: {listen: 127.0.0.1:0}",
+		"everywhere, insecure":  "server: {listen: ':8470', insecure: true}",
+		"a name, insecure":      "server: {listen: 'prewarm.example.com:8470', insecure: true}",
 		"IPv6 loopback":         "server: {listen: '[::1]:8470'}",
 		"localhost":             "server: {listen: localhost:8470}",
 		"a quoted number":       "hosts: [{name: a, endpoint: unix:///a, limits: {pulls: '3'}}]",

@@ -9,13 +9,13 @@ import (
 // Diff tells what differs between two configurations, a line each, in the order
 // of the configuration: "images: added node-jobs", "hosts etl-1: limits.pulls 2
 // -> 4". Of a secret it tells only that it changed. What is in the files of
-// certificates is not compared.
+// certificates of registries and hosts is not compared.
 func Diff(old, new *Config) []string {
 	lines := compare("", reflect.ValueOf(old.compared()), reflect.ValueOf(new.compared()))
 	if a, b := old.Runner, new.Runner; a.SecretKeyFile == b.SecretKeyFile && a.SecretKey != b.SecretKey {
 		lines = append(lines, "runner.secret_key_file holds another key")
 	}
-	return lines
+	return append(lines, renewed(old, new)...)
 }
 
 // compared is the document with what Redacted leaves out.
@@ -74,7 +74,7 @@ func plainValue(f reflect.StructField, v reflect.Value) string {
 	case v.IsZero() && f.Type.Kind() != reflect.Bool && strings.HasSuffix(f.Tag.Get("yaml"), ",omitempty"):
 		return "none"
 	case f.Type.Kind() == reflect.Map:
-		labels, _ := v.Interface().(map[string]string)
+		labels, _ := v.Convert(reflect.TypeFor[map[string]string]()).Interface().(map[string]string)
 		return selector(labels)
 	}
 	return fmt.Sprint(reflect.Indirect(v).Interface())

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -88,6 +89,21 @@ func TestDiff(t *testing.T) {
 				"prune.dry_run false -> true", "prune.hosts changed",
 			},
 		},
+		"the server": {
+			[]string{"state: {path: /a}", "state: {path: /a}\nserver: {listen: ':1', insecure: true, public_url: https://p.test, link_life: 0, limits: {rate: 10/s}}"},
+			[]string{"server.listen 127.0.0.1:8470 -> :1", "server.public_url none -> https://p.test", "server.insecure false -> true", "server.link_life 168h -> 0s", "server.limits.rate 50/s -> 10/s"},
+		},
+		"callers and senders": {
+			[]string{"state: {path: /a}", `state: {path: /a}
+auth:
+  tokens:
+    - {name: gone, token: Zq7Xw9Kp-Zq7Xw9Kp-gone, scopes: [run]}
+    - {name: airflow, token: Zq7Xw9Kp-Zq7Xw9Kp-one, scopes: [run]}
+webhooks: [{name: ci, kind: github, secret: Zq7Xw9Kp-Zq7Xw9Kp, repositories: [a/*]}]
+notify: [{name: ops, email: {host: m, from: a@b.test, to: [c@b.test]}}]
+`},
+			[]string{"auth.tokens: added gone", "auth.tokens: added airflow", "webhooks: added ci", "notify: added ops"},
+		},
 		"what is tracked": {
 			[]string{"track: {tag: '20'}", "track: {select: {newest: 2}}"},
 			[]string{"images old: track.tag 20 -> none", "images old: track.select added"},
@@ -103,6 +119,66 @@ func TestDiff(t *testing.T) {
 				t.Errorf("a secret is told: %q", got)
 			}
 		})
+	}
+}
+
+const diffAccess = `
+auth:
+  tokens: [{name: airflow, token: Zq7Xw9Kp-Zq7Xw9Kp-one, scopes: [run], meta: {team: etl}}]
+webhooks: [{name: ci, kind: generic, secret: Zq7Xw9Kp-Zq7Xw9Kp, repositories: [a/*], fields: {image: i}}]
+notify: [{name: ops, email: {host: m, from: a@b.test, to: [c@b.test]}, group: 1m}]
+`
+
+func TestDiffOfAccess(t *testing.T) {
+	t.Parallel()
+	changes := strings.NewReplacer(
+		"Zq7Xw9Kp-one, scopes: [run], meta: {team: etl}", "Zq7Xw9Kp-two, scopes: [run, warm], expires: 2027-01-31, images: [a*], meta: {team: web}, policy: {}",
+		"Zq7Xw9Kp, repositories: [a/*], fields: {image: i}", "Yq7Xw9Kp, previous_secret: Zq7Xw9Kp-Zq7Xw9Kp, repositories: [a/*], registry: r.test, fields: {image: j}",
+		"email: {host: m, from: a@b.test, to: [c@b.test]}, group: 1m", "webhook: {url: 'http://a.test', secret_file: "+secretPath(t)+"}, on: [run_lost], title: '{{.Kind}}'",
+	)
+	want := []string{
+		"auth.tokens airflow: token changed", "auth.tokens airflow: expires none -> 2027-01-31", "auth.tokens airflow: scopes run -> run, warm",
+		"auth.tokens airflow: images none -> a*", "auth.tokens airflow: meta team=etl -> team=web", "auth.tokens airflow: policy added",
+		"webhooks ci: secret changed", "webhooks ci: previous_secret changed", "webhooks ci: registry none -> r.test", "webhooks ci: fields.image i -> j",
+		"notify ops: email removed", "notify ops: webhook added", "notify ops: on none -> run_lost", "notify ops: group 1m -> 10s", "notify ops: title none -> {{.Kind}}",
+	}
+	got := Diff(mustLoad(t, write(t, diffAccess)), mustLoad(t, write(t, changes.Replace(diffAccess))))
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("changes (-want +got):\n%s", diff)
+	}
+}
+
+func secretPath(t *testing.T) string {
+	t.Helper()
+	path, err := filepath.Abs("testdata/secrets/token")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// A certificate that was renewed, or a secret that was exchanged, is a change
+// though no word of the configuration is another.
+func TestDiffOfRenewedFiles(t *testing.T) {
+	t.Parallel()
+	c := mustLoad(t, "testdata/full.yaml")
+	was := *c
+	was.held = nil
+	want := []string{
+		"server.tls.cert holds something else", "server.tls.key holds something else", "server.tls.client_ca holds something else",
+		"auth.tokens airflow: token_file holds something else", "auth.tokens ci: token_file holds something else",
+		"webhooks ci: secret_file holds something else", "webhooks ci: previous_secret_file holds something else",
+		"webhooks hub: path_secret_file holds something else", "webhooks hub: previous_path_secret_file holds something else",
+		"notify data-eng: slack.token_file holds something else", "notify by-hook: slack.webhook_url_file holds something else",
+		"notify ops: email.password_file holds something else", "notify ops: email.ca_file holds something else",
+		"notify tickets: webhook.secret_file holds something else", "notify tickets: webhook.ca_file holds something else",
+		"notify secret-place: webhook.url_file holds something else", "notify secret-place: webhook.secret_file holds something else",
+	}
+	if diff := cmp.Diff(want, Diff(&was, c)); diff != "" {
+		t.Errorf("changes (-want +got):\n%s", diff)
+	}
+	if again := Diff(c, mustLoad(t, "testdata/full.yaml")); len(again) > 0 {
+		t.Errorf("the same files are told as %q", again)
 	}
 }
 

@@ -20,7 +20,7 @@
 //
 // Add it to the section's struct in document.go, with its default in defaults
 // if it is a scalar outside of a list; read and check it where the section is
-// built; write it back in Redacted; describe it in keys.go for editors and in
+// built; write it back in Redacted; describe it in keys*.go for editors and in
 // docs/configuration.md for people; give each mistake that can be made with it a
 // file in testdata/mistakes. go test -update then writes the schema anew.
 //

@@ -46,7 +46,10 @@ func writeExample(t *testing.T, text string) string {
 	for name, file := range map[string]string{
 		"certs": "testdata/certs", "hosts.yaml": "testdata/hosts.yaml",
 		"secrets/password": "testdata/secrets/password", "secrets/known_hosts": "testdata/secrets/known_hosts", "secrets/id_ed25519": "testdata/certs/client.key",
-		"secrets/secret.key": "testdata/secrets/secret.key",
+		"secrets/secret.key": "testdata/secrets/secret.key", "secrets/airflow": "testdata/secrets/token", "secrets/deploy": "testdata/secrets/previous",
+		"secrets/ci-hook": "testdata/secrets/token", "secrets/ci-hook.old": "testdata/secrets/previous",
+		"secrets/hub-path": "testdata/secrets/path", "secrets/hub-path.old": "testdata/secrets/slack-token",
+		"secrets/slack-url": "testdata/secrets/slack-url", "secrets/slack-bot": "testdata/secrets/slack-token", "secrets/tickets": "testdata/secrets/token",
 	} {
 		target, err := filepath.Abs(file)
 		if err == nil {

@@ -12,6 +12,7 @@ import (
 // zero value: "runs: 0" is a mistake, a missing "runs" is 8.
 type document struct {
 	Server     serverDoc     `mapstructure:"server" yaml:"server"`
+	Auth       authDoc       `mapstructure:"auth" yaml:"auth,omitempty"`
 	State      stateDoc      `mapstructure:"state" yaml:"state"`
 	Limits     fleetDoc      `mapstructure:"limits" yaml:"limits,omitempty"`
 	Registries []registryDoc `mapstructure:"registries" yaml:"registries,omitempty"`
@@ -20,10 +21,8 @@ type document struct {
 	Images     []imageDoc    `mapstructure:"images" yaml:"images,omitempty"`
 	Prune      pruneDoc      `mapstructure:"prune" yaml:"prune"`
 	Runner     runnerDoc     `mapstructure:"runner" yaml:"runner"`
-}
-
-type serverDoc struct {
-	Listen string `mapstructure:"listen" yaml:"listen"`
+	Webhooks   []webhookDoc  `mapstructure:"webhooks" yaml:"webhooks,omitempty"`
+	Notify     []notifyDoc   `mapstructure:"notify" yaml:"notify,omitempty"`
 }
 
 type stateDoc struct {

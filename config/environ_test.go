@@ -19,10 +19,11 @@ hosts: [{name: from-file, endpoint: unix:///a, unknown: 1}]
 		"PREWARM_SERVER_LISTEN=0.0.0.0:1", "PREWARM_SERVER_LISTEN=127.0.0.1:1", "PREWARM_STATE_PATH=",
 		`PREWARM_HOSTS=[{"name": "from-json", "endpoint": "unix:///b", "labels": {"pool": "etl"}}]`,
 		"PREWARM_IMAGES=- name: node\n  repository: node\n  track: {tag: 1.10}\n",
-		"PREWARM_REGISTRIES=[]",
+		"PREWARM_REGISTRIES=[]", "PREWARM_AUTH_TOKENS=[{name: a, token: hunter2-hunter2-hunter2, scopes: [run]}]",
 	)
 	want := &Config{
-		Server: Server{Listen: "127.0.0.1:1"},
+		Server: Server{Listen: "127.0.0.1:1", LinkLife: defaultServer().LinkLife, Limits: defaultServer().Limits},
+		Auth:   Auth{Tokens: []Token{{Name: "a", Value: "hunter2-hunter2-hunter2", Grant: Grant{Scopes: []string{"run"}, Namespace: "default"}}}},
 		State:  State{Path: "/from/file"},
 		Hosts:  []Host{{Name: "from-json", Endpoint: "unix:///b", Labels: map[string]string{"pool": "etl"}, Limits: defaultLimits()}},
 		Images: []Image{{Name: "node", Repository: mustRepository(t, "node"), Track: Track{Tag: "1.10"}, Watch: mustSchedule(t, "@every 1m"), Promote: Promote{When: All, Straggler: 15 * time.Minute}, Keep: 2}},
@@ -46,7 +47,7 @@ func TestProcessEnvironmentIsNotRead(t *testing.T) {
 func TestEnvironMistakes(t *testing.T) {
 	t.Parallel()
 	for entry, want := range map[string]string{
-		"PREWARM_SERVER_LISTEN=0.0.0.0:80":                `PREWARM_SERVER_LISTEN: server.listen "0.0.0.0:80": it is not a loopback address`,
+		"PREWARM_SERVER_LISTEN=0.0.0.0:80":                `PREWARM_SERVER_LISTEN: server.listen "0.0.0.0:80": it is not a loopback address, and without TLS`,
 		"PREWARM_STATE_PATH=~/x":                          `PREWARM_STATE_PATH: state.path "~/x": ~ is a shell's word`,
 		"PREWARM_HOSTS=etl-1":                             "PREWARM_HOSTS: hosts: it must be a list, and is a single value",
 		"PREWARM_HOSTS=~":                                 "PREWARM_HOSTS: hosts: it holds nothing; write []",
@@ -57,7 +58,12 @@ func TestEnvironMistakes(t *testing.T) {
 		"PREWARM_REGISTRIES={password: hunter2}":          "PREWARM_REGISTRIES: registries: it must be a list, and is a mapping",
 		"PREWARM_SERVER_LISEN=hunter2":                    "PREWARM_SERVER_LISEN: unknown variable; did you mean PREWARM_SERVER_LISTEN?",
 		"PREWARM_IMAGE=hunter2":                           "PREWARM_IMAGE: unknown variable; did you mean PREWARM_IMAGES?",
-		"PREWARM_SERVER_TLS_CERT=hunter2":                 "PREWARM_SERVER_TLS_CERT: unknown variable; known: PREWARM_SERVER_LISTEN",
+		"PREWARM_SERVER_TIMEOUT=hunter2":                  "PREWARM_SERVER_TIMEOUT: unknown variable; known: PREWARM_SERVER_LISTEN",
+		"PREWARM_AUTH_PASSWORD=hunter2":                   "PREWARM_AUTH_PASSWORD: unknown variable; known:",
+		"PREWARM_SERVER_TLS_KEY=a.key":                    "the configuration has 2 mistakes:\n  PREWARM_SERVER_TLS_KEY: server.tls.key: a key without its certificate",
+		"PREWARM_AUTH_TOKENS=[{name: a, token: hunter2}]": "the configuration has 2 mistakes:\n  PREWARM_AUTH_TOKENS:1: auth.tokens[0].token: the token has fewer than 20 characters",
+		"PREWARM_WEBHOOKS=hunter2":                        "PREWARM_WEBHOOKS: webhooks: it must be a list, and is a single value",
+		"PREWARM_NOTIFY=[{name: a}]":                      "PREWARM_NOTIFY:1: notify[0]: it does not say where to tell",
 		"PREWARM_HOSTS_0_NAME=hunter2":                    "PREWARM_HOSTS_0_NAME: unknown variable; known:",
 	} {
 		t.Run(strings.ToValidUTF8(entry, "?"), func(t *testing.T) {

@@ -91,12 +91,12 @@ func (r *reader) caFile(field, written string) string {
 	return path
 }
 
-// certFiles checks a client certificate and its key, which go together. No
-// message tells what is in the key's file.
-func (r *reader) certFiles(certField, certWritten, keyField, keyWritten string) (cert, key string) {
+// certFiles checks a certificate and its key, which go together. No message
+// tells what is in the key's file. The leaf is nil where they were refused.
+func (r *reader) certFiles(certField, certWritten, keyField, keyWritten string) (cert, key string, leaf *x509.Certificate) {
 	switch {
 	case r.spoiled[certField] || r.spoiled[keyField]:
-		return "", ""
+		return "", "", nil
 	case r.has(certField) && !r.has(keyField):
 		r.add(certField, "", "a certificate without its key", "add "+lastKey(keyField)+", or leave "+lastKey(certField)+" out")
 	case r.has(keyField) && !r.has(certField):
@@ -111,11 +111,13 @@ func (r *reader) certFiles(certField, certWritten, keyField, keyWritten string) 
 	case !holdsPrivateKey(keyPEM):
 		r.add(keyField, keyWritten, "no private key is in it", "name a PEM file, with BEGIN PRIVATE KEY in it")
 	default:
-		if _, err := tls.X509KeyPair(certPEM, keyPEM); err != nil {
+		pair, err := tls.X509KeyPair(certPEM, keyPEM)
+		if err != nil {
 			r.add(keyField, keyWritten, "it is not the key of "+certWritten+", or is encrypted", "name the certificate and the key that were made together, without a passphrase")
 		}
+		leaf = pair.Leaf
 	}
-	return cert, key
+	return cert, key, leaf
 }
 
 // holdsPrivateKey tells whether some block of a PEM file is a private key.

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -52,4 +53,19 @@ func eachOnce[T comparable](r *reader, field string, written []string, check fun
 		}
 	}
 	return list
+}
+
+// oneOf checks a list of words of which each is one of known.
+func (r *reader) oneOf(field string, written, known []string, why string) []string {
+	return eachOnce(r, field, written, func(entry, text string) (string, bool) {
+		if slices.Contains(known, text) {
+			return text, true
+		}
+		mend := "known: " + strings.Join(known, ", ")
+		if near := nearest(text, known); near != "" {
+			mend = "did you mean " + near + "?"
+		}
+		r.add(entry, text, why, mend)
+		return "", false
+	})
 }

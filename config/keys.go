@@ -1,5 +1,7 @@
 package config
 
+import "maps"
+
 // key is what an editor is told of a key, beside its type.
 type key struct {
 	about    string
@@ -51,8 +53,19 @@ const (
 )
 
 // keys are the keys of each struct of the document, by its name.
-var keys = map[string]key{
-	"document.server":     {about: "Where the API listens."},
+var keys = together(fleetKeys, accessKeys, notifyKeys)
+
+func together(parts ...map[string]key) map[string]key {
+	all := make(map[string]key)
+	for _, part := range parts {
+		maps.Copy(all, part)
+	}
+	return all
+}
+
+var fleetKeys = map[string]key{
+	"document.server":     {about: "Where the API listens, and how."},
+	"document.auth":       {about: "Who may use the API, and for what. Without it, and without tokens of prewarm token create, everybody on this machine."},
 	"document.state":      {about: "What Prewarm keeps between its lives."},
 	"document.limits":     {about: "Limits over all hosts and registries."},
 	"document.registries": {about: "How registries are reached that need more than HTTPS and the Docker config file."},
@@ -61,9 +74,10 @@ var keys = map[string]key{
 	"document.images":     {about: "What is kept warm, and where."},
 	"document.prune":      {about: "When images go from the hosts, and which may."},
 	"document.runner":     {about: "What holds for all runs."},
+	"document.webhooks":   {about: "Who may tell that an image was pushed."},
+	"document.notify":     {about: "Who is told what."},
 
-	"server.listen": {about: "Loopback address and port of the API.", standard: defaultListen, pattern: `:[0-9]+$`},
-	"state.path":    {about: "The folder of what must not be forgotten.", standard: defaultState, pattern: `^[^~]`, bare: true},
+	"state.path": {about: "The folder of what must not be forgotten.", standard: defaultState, pattern: `^[^~]`, bare: true},
 
 	"fleet.pulls": {about: "Pulls at the same time on all hosts together. Without it there is no limit.", least: 1},
 	"fleet.rate":  {about: "Requests to all registries together, as in 50/s, 1000/m or 5000/h.", pattern: ratePattern},
@@ -240,4 +254,14 @@ var rules = map[string]rule{
 	"verify":  {together: map[string][]string{"timeout": {"command"}}},
 	"run":     {together: map[string][]string{"memory_swap": {"memory"}}},
 	"forward": {apart: []string{"path", "address"}},
+
+	"serverTLS": {together: map[string][]string{"cert": {"key"}, "key": {"cert"}, "client_ca": {"cert"}}},
+	"token":     {apart: []string{"token", "token_file"}},
+	"webhook":   {apart: []string{"secret", "secret_file"}, together: map[string][]string{"previous_path_secret_file": {"path_secret_file"}}},
+	"notifySlack": {
+		apart:    []string{"webhook_url_file", "token_file"},
+		together: map[string][]string{"token_file": {"channel"}, "channel": {"token_file"}, "api_url": {"token_file"}},
+	},
+	"notifyWebhook": {apart: []string{"url", "url_file"}},
+	"notifyEmail":   {together: map[string][]string{"username": {"password_file"}, "password_file": {"username"}}},
 }

@@ -32,7 +32,8 @@ func mendKind(t reflect.Type) string {
 	case reflect.Struct:
 		return "write its keys: " + strings.Join(keysOf(fieldsOf(t)), ", ")
 	case reflect.Map:
-		return "write labels, as in {pool: etl}"
+		words := wordsOf(t)
+		return "write keys with their values, as in {" + words.example + "}"
 	case reflect.Slice:
 		if t.Elem().Kind() != reflect.Struct {
 			return "write a list of plain values, as in [first, second]"

@@ -21,9 +21,10 @@ type reader struct {
 	// spoiled are the paths whose value was dropped. What follows from that is
 	// not reported as well.
 	spoiled map[string]bool
-	// read are the files that were read, or should have been, and contents is
-	// over what they held.
+	// read are the files that were read, or should have been, held is what each
+	// held, and contents is over all of it.
 	read     []string
+	held     map[string]sum
 	contents hash.Hash
 }
 
@@ -46,6 +47,7 @@ func newReader(path, home string) *reader {
 		at:       map[string]position{"": {file: path}},
 		over:     make(map[string]bool),
 		spoiled:  make(map[string]bool),
+		held:     make(map[string]sum),
 		contents: sha256.New(),
 	}
 }
@@ -54,6 +56,7 @@ func newReader(path, home string) *reader {
 func (r *reader) readFile(path string, limit int64) (b []byte, why string) {
 	b, why = readLimited(path, limit)
 	r.read = append(r.read, path)
+	r.held[path] = sha256.Sum256(b)
 	// A hash never fails. The quotes part one file from the next.
 	fmt.Fprintf(r.contents, "%q %q %q\n", path, b, why)
 	return b, why
@@ -119,8 +122,10 @@ func (r *reader) has(path string) bool {
 }
 
 func (r *reader) presentable(field, value string) string {
-	if strings.HasPrefix(field, registriesPath) {
-		value = firstWord(value)
+	for _, list := range []string{registriesPath, tokensPath, webhooksPath} {
+		if strings.HasPrefix(field, list) {
+			value = firstWord(value)
+		}
 	}
 	return shown(value)
 }

@@ -8,9 +8,10 @@ import (
 )
 
 // Redacted is the effective configuration as YAML: what was written, the
-// defaults, and nothing of a secret but "***". Load accepts it; where nothing
-// was secret, it loads as the same configuration, but for HostsFile: its hosts
-// are written among the others.
+// defaults, and nothing of a secret but "***". Load accepts it, unless a token
+// or a webhook's secret was written in the configuration itself: "***" is too
+// short for one. Where nothing was secret, it loads as the same configuration,
+// but for HostsFile: its hosts are written among the others.
 func (c *Config) Redacted() ([]byte, error) {
 	var b bytes.Buffer
 	encoder := yaml.NewEncoder(&b)
@@ -26,7 +27,8 @@ func (c *Config) Redacted() ([]byte, error) {
 
 func (c *Config) document() document {
 	doc := document{
-		Server: serverDoc{Listen: c.Server.Listen},
+		Server: c.Server.document(),
+		Auth:   c.Auth.document(),
 		State:  stateDoc{Path: c.State.Path},
 		Limits: fleetDoc{Pulls: c.Limits.Pulls, Rate: rateText(c.Limits.Rate)},
 		Prune:  c.Prune.document(),
@@ -40,6 +42,12 @@ func (c *Config) document() document {
 	}
 	for _, i := range c.Images {
 		doc.Images = append(doc.Images, i.document())
+	}
+	for _, h := range c.Webhooks {
+		doc.Webhooks = append(doc.Webhooks, h.document())
+	}
+	for _, n := range c.Notify {
+		doc.Notify = append(doc.Notify, n.document())
 	}
 	return doc
 }

@@ -15,7 +15,7 @@ func TestRedacted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, secret := range []string{"s3cr3t", "from-a-file", "thirty-two", "dGhpcnR5LXR3"} {
+	for _, secret := range []string{"s3cr3t", "from-a-file", "thirty-two", "dGhpcnR5LXR3", "hunter2"} {
 		if strings.Contains(string(got), secret) {
 			t.Errorf("it tells %q:\n%s", secret, got)
 		}
@@ -43,6 +43,10 @@ func TestRedactedDefault(t *testing.T) {
 	}
 	want := `server:
   listen: 127.0.0.1:8470
+  link_life: 168h
+  limits:
+    rate: 50/s
+    followers: 500
 state:
   path: /var/lib/prewarm
 prune:

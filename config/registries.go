@@ -55,19 +55,28 @@ func (r *reader) registries(docs []registryDoc) []Registry {
 	return list
 }
 
-// registryName checks a name by making a repository of it: the parser says how
-// an image reference would write this registry.
 func (r *reader) registryName(seen names, entry, name string) string {
 	field := entry + ".name"
-	switch {
-	case !r.has(field):
+	if !r.has(field) {
 		r.add(field, "", "it is missing", "write the registry's host, as in registry.example.com:5000")
 		return ""
+	}
+	host := r.registryHost(field, name)
+	if host != "" {
+		r.checkUnique(seen, entry, host)
+	}
+	return host
+}
+
+// registryHost checks a name by making a repository of it: the parser says how
+// an image reference would write this registry. What is refused is empty.
+func (r *reader) registryHost(field, name string) string {
+	switch {
 	case strings.Contains(name, "://"):
 		r.add(field, name, "a registry is named without a scheme", "write the host only, and plain_http: true where it has no TLS")
 		return ""
 	case strings.Contains(name, "/"):
-		r.add(field, name, "a registry is named without a path", "write the host only: credentials and plain_http hold for all of it")
+		r.add(field, name, "a registry is named without a path", "write the host only: it stands for all that the registry has")
 		return ""
 	}
 	repo, err := registry.ParseRepository(name + "/prewarm")
@@ -75,7 +84,6 @@ func (r *reader) registryName(seen names, entry, name string) string {
 		r.add(field, name, "no image reference would mean a registry by it", "write a host with a dot or a port in its name, or localhost")
 		return ""
 	}
-	r.checkUnique(seen, entry, repo.Host())
 	return repo.Host()
 }
 
@@ -136,5 +144,5 @@ func (r *reader) certificates(entry string, doc registryDoc, reg *Registry) {
 		}
 	}
 	reg.CAFile = r.caFile(ca, doc.CAFile)
-	reg.CertFile, reg.KeyFile = r.certFiles(cert, doc.CertFile, key, doc.KeyFile)
+	reg.CertFile, reg.KeyFile, _ = r.certFiles(cert, doc.CertFile, key, doc.KeyFile)
 }

@@ -77,7 +77,7 @@ func (root *schema) value(t reflect.Type, k key) *schema {
 		s.Ref = root.reference(t)
 	case reflect.Slice:
 		s.Type, s.MinItems = "array", k.least
-		s.Items = root.value(t.Elem(), key{pattern: k.pattern})
+		s.Items = root.value(t.Elem(), key{pattern: k.pattern, oneOf: k.oneOf})
 	case reflect.Map:
 		s.Type, s.PropertyNames = "object", &schema{Pattern: labelKey.String()}
 		s.AdditionalProperties = &schema{Type: anyScalar, MinLength: 1}

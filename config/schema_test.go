@@ -106,7 +106,13 @@ var unseen = regexp.MustCompile(`^(file-(merge-key|two-documents)` +
 	`|image-(no-hosts|same-tag|selector-none|watch-.*|retag-.*|straggler)|image-repository-(invalid|tag|upper-case)` +
 	`|image-select-(include|extract|range.*)|image-window-(days|dates|zone)|image-promote-window|image-verify-(relative|template.*|timeout)` +
 	`|limits-rate-(much|zero)|registry-(ca|key-no|key-other|cert-no|mirror-name|mirror-itself|colon-forgotten).*|registry-name-(invalid|no-host)` +
-	`|registry-username-alone|secret-file-(device|empty|folder|missing)|server-listen-(all|ipv6|name|public)|state-path-nul)$`)
+	`|registry-username-alone|secret-file-(device|empty|folder|missing)|state-path-nul` +
+	`|server-listen-(all|blank|ipv6|name|public)|server-tls-(and-insecure|cert-missing|cert-nothing|client-ca-nothing|empty|expired|key-other|no-name|not-serving)` +
+	`|server-link-life-long|server-public-url-(path|port)|auth-(admin-limited|certificate-no-ca)|auth-scopes-twice|auth-token-(blank|expires-zero|file-.*|missing|name-taken|same)` +
+	`|webhook-name-taken|webhook-fields-(kind|nothing|step)|webhook-path-(missing|short|signs)|webhook-previous-(alone|same)` +
+	`|webhook-registry-(fields|zot)|webhook-secret-(blank|file-short|missing|unsigned)` +
+	`|notify-(name-taken|nowhere|text|title|two-ways)|notify-email-(ca-.*|clear-password|port)|notify-slack-(empty|file-missing|url)` +
+	`|notify-webhook-(ca|secret-short|url-file|url-password))$`)
 
 func TestSchemaRefusesMistakes(t *testing.T) {
 	t.Parallel()

@@ -57,6 +57,33 @@ func (r *reader) secretFile(field, written string) (path string, secret Secret) 
 	return path, Secret(text)
 }
 
+// heldSecret is a secret that one of two keys gives.
+type heldSecret struct {
+	text Secret
+	file string // absolute, where a file held it
+	at   string // the key it stands at; empty where it was refused
+}
+
+// secret takes a secret that is written at field, or is in the file that the
+// key field_file names.
+func (r *reader) secret(field string, text Secret, file string) (held heldSecret, written bool) {
+	fileField := field + "_file"
+	switch {
+	case r.has(field) && r.has(fileField):
+		r.add(fileField, "", lastKey(field)+" and "+lastKey(fileField)+" stand together", "keep one of the two")
+		return heldSecret{}, true
+	case r.has(field):
+		return heldSecret{text: text, at: field}, true
+	case !r.has(fileField):
+		return heldSecret{}, r.spoiled[field] || r.spoiled[fileField]
+	}
+	held.file, held.text = r.secretFile(fileField, file)
+	if held.text != "" {
+		held.at = fileField
+	}
+	return held, true
+}
+
 // secretKeySize is the length of the key that seals secret values, in bytes.
 const secretKeySize = 32
 

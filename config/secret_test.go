@@ -86,6 +86,8 @@ func TestNoMessageTellsThePassword(t *testing.T) {
 	for _, entry := range []string{
 		"  - name: a.b\n    username: ci\n    password: Zq7Xw9Kp\n",
 		"  - {name: a.b, username: ci, password: Zq7Xw9Kp}\n",
+		"  []\nauth:\n  tokens:\n  - name: ci\n    scopes: [run]\n    token: Zq7Xw9Kp\n    namespace: etl\n",
+		"  []\nwebhooks: [{name: ci, secret: Zq7Xw9Kp, kind: github, repositories: [acme/*]}]\n",
 	} {
 		for i := range len(entry) {
 			slips := []string{entry[:i] + entry[i+1:], entry[:i] + " " + entry[i+1:], entry[:i] + "," + entry[i+1:]}

@@ -27,7 +27,7 @@ func (r *reader) walk(n *yaml.Node, t reflect.Type, path string) any {
 	case reflect.Struct:
 		return r.mapping(n, t, path)
 	case reflect.Map:
-		return r.labels(n, path)
+		return r.labels(n, path, wordsOf(t))
 	case reflect.Slice:
 		return r.list(n, t.Elem(), path)
 	default:

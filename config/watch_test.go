@@ -2,6 +2,12 @@ package config
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
@@ -443,4 +449,50 @@ func TestTrail(t *testing.T) {
 	if got := trailOf(filepath.Join(at, "a")); len(got) > 100 {
 		t.Errorf("links to each other lead on: %d entries", len(got))
 	}
+}
+
+// A tool that renews certificates exchanges both files: the watch tells, and
+// the comparison tells which.
+func TestWatchRenewedCertificate(t *testing.T) {
+	t.Parallel()
+	at := t.TempDir()
+	for name, of := range map[string]string{"a.pem": "server.pem", "a.key": "server.key"} {
+		text, err := os.ReadFile("testdata/certs/" + of)
+		if err != nil {
+			t.Fatal(err)
+		}
+		put(t, filepath.Join(at, name), string(text))
+	}
+	path := filepath.Join(at, "prewarm.yaml")
+	put(t, path, "server: {tls: {cert: a.pem, key: a.key}}")
+	was := mustLoad(t, path)
+	f := followFiles(t, path)
+	put(t, filepath.Join(at, "new"), madeCertificate(t, filepath.Join(at, "new.key")))
+	rename(t, filepath.Join(at, "new.key"), filepath.Join(at, "a.key"))
+	rename(t, filepath.Join(at, "new"), filepath.Join(at, "a.pem"))
+	f.moved()
+	want := []string{"server.tls.cert holds something else", "server.tls.key holds something else"}
+	if diff := cmp.Diff(want, Diff(was, mustLoad(t, path))); diff != "" {
+		t.Errorf("changes (-want +got):\n%s", diff)
+	}
+}
+
+// madeCertificate makes a certificate of a server, and puts its key at keyPath.
+func madeCertificate(t *testing.T, keyPath string) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	form := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"localhost"}}
+	cert, err := x509.CreateCertificate(rand.Reader, form, form, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, keyPath, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: text})))
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}))
 }
