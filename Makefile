@@ -21,7 +21,7 @@ packages_with = $(sort $(dir $(shell grep -rlE $(1) --include='*_test.go' .)))
 tests29 = ^($(shell grep -rlE '^//go:build e2e && engine29$$' --include='*_test.go' . | xargs grep -hoE '^func Test\w+' | sed 's/^func //' | paste -sd'|'))$$
 
 .DEFAULT_GOAL := help
-.PHONY: help build setup unit race e2e test engine29 e2e29 test-all lint fmt vet modules vuln fuzz benchmarks bench soak demo generate generated clean
+.PHONY: help build setup unit race e2e test promtool engine29 e2e29 test-all lint fmt vet modules vuln fuzz fuzz-api benchmarks bench soak demo generate generated clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,11 +68,15 @@ e2e29: engine29 ## test on the current engine, too (root)
 # race runs what unit runs.
 test: setup race e2e ## all tests, from nothing on a bare Debian machine with Go (root)
 
-test-all: e2e29 modules generated vet lint benchmarks fuzz vuln ## the rest of what CI asks of a change
+promtool: ## test the alert rules, the dashboard and a scrape with Debian's promtool (root, to install it)
+	sh test/setup.sh promtool
+	go test -tags promtool -count 1 -run Promtool $(call packages_with,'^//go:build promtool$$')
+
+test-all: e2e29 promtool modules generated vet lint benchmarks fuzz fuzz-api vuln ## the rest of what CI asks of a change
 
 vet: ## look for what compiles and is wrong, in tagged files too
 	go vet ./...
-	go vet -tags e2e,engine29 ./...
+	go vet -tags e2e,engine29,promtool ./...
 	go vet -tags failpoints ./...
 
 lint: $(GOLANGCI_LINT) ## check style, format and import arrows
@@ -91,6 +95,9 @@ vuln: $(GOVULNCHECK) ## look for known vulnerabilities in what the code calls
 fuzz: ## run each fuzz target for FUZZTIME
 	sh tools/fuzz.sh $(FUZZTIME)
 
+fuzz-api: ## fuzz the HTTP API by its OpenAPI document
+	sh tools/apifuzz.sh $(TOOLS)
+
 benchmarks: ## run each Go benchmark once, to see that it works
 	go test -run '^$$' -bench . -benchtime 1x $(call packages_with,'^func Benchmark')
 
@@ -100,6 +107,7 @@ generate: ## make the generated files anew
 	go test ./internal/server -run TestOpenAPI -update
 	go test ./cmd/prewarm -run TestReference -update
 	go test ./config -run TestSchema -update
+	go test ./internal/metrics -run TestTable -update
 
 generated: ## fail if generate would change something
 	sh tools/generated.sh

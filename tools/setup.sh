@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs from Debian's packages what building and testing needs beside Go: a
-# C compiler, which the race detector links with, and git. What engines need is
+# C compiler, which the race detector links with, git, and what a script in
+# docs/webhooks.md is run with: curl and openssl. What engines need is
 # test/setup.sh's business.
 #
 #   sh tools/setup.sh
@@ -9,7 +10,9 @@
 set -eu
 
 packages=
-command -v git >/dev/null || packages="$packages git"
+for program in git curl openssl; do
+	command -v "$program" >/dev/null || packages="$packages $program"
+done
 # The compiler alone can't link; what it needs for that is no program to look
 # for.
 if ! command -v gcc >/dev/null || [ ! -e /usr/include/stdio.h ]; then
