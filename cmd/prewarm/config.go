@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -33,12 +34,27 @@ func (c *cli) newConfigCheck() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is good: %s, %s\n", path, count(len(loaded.Hosts), "host"), count(len(loaded.Images), "image"))
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is good: %s\n", path, contents(loaded))
 			return err
 		},
 	}
 	configFlag(cmd, &path)
 	return cmd
+}
+
+// contents counts what a configuration has: hosts and images always, and what is
+// not for everybody where there is some.
+func contents(c *config.Config) string {
+	words := []string{count(len(c.Hosts), "host"), count(len(c.Images), "image")}
+	for _, more := range []struct {
+		n     int
+		thing string
+	}{{len(c.Auth.Tokens), "token"}, {len(c.Webhooks), "webhook"}, {len(c.Notify), "route"}} {
+		if more.n > 0 {
+			words = append(words, count(more.n, more.thing))
+		}
+	}
+	return strings.Join(words, ", ")
 }
 
 // verdict is what config check says to programs.
@@ -47,6 +63,9 @@ type verdict struct {
 	OK       bool            `json:"ok"`
 	Hosts    int             `json:"hosts"`
 	Images   int             `json:"images"`
+	Tokens   int             `json:"tokens"`
+	Webhooks int             `json:"webhooks"`
+	Routes   int             `json:"routes"`
 	Mistakes config.Mistakes `json:"mistakes"`
 }
 
@@ -55,6 +74,7 @@ func printVerdict(w io.Writer, path string, loaded *config.Config, err error) er
 	switch {
 	case err == nil:
 		v.Hosts, v.Images = len(loaded.Hosts), len(loaded.Images)
+		v.Tokens, v.Webhooks, v.Routes = len(loaded.Auth.Tokens), len(loaded.Webhooks), len(loaded.Notify)
 	case !errors.As(err, &v.Mistakes):
 		return err
 	}

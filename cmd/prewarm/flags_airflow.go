@@ -27,7 +27,7 @@ type airflowFlags struct {
 }
 
 func (f *airflowFlags) register(flags *pflag.FlagSet) {
-	flags.BoolVar(&f.on, "airflow", false, "take key, pin scope and meta from the Airflow task that this is executed for")
+	flags.BoolVar(&f.on, "airflow", false, "take key, pin scope, try and meta from the Airflow task that this is executed for")
 	flags.StringVar(&f.mapIndex, "map-index", "", "`number` of the mapped task, with --airflow: '{{ ti.map_index }}'; also by AIRFLOW_CTX_MAP_INDEX")
 	flags.BoolVar(&f.noEnv, "no-airflow-env", false, "with --airflow: keep the variables AIRFLOW_CTX_... from the container")
 }
@@ -49,6 +49,9 @@ func (f *airflowFlags) apply(r *api.SubmitRun) error {
 		if r.Join, err = f.join(r.Epoch); err != nil {
 			return err
 		}
+	}
+	if err := f.tries(r); err != nil {
+		return err
 	}
 	f.describe(r, task)
 	return f.passOn(r)
@@ -135,6 +138,23 @@ func (f *airflowFlags) join(epoch int64) (string, error) {
 	default:
 		return "success", nil
 	}
+}
+
+// tries says which try of how many this is, as far as Airflow tells. A task that
+// was cleared, or whose retries were changed, may be tried more often than that.
+func (f *airflowFlags) tries(r *api.SubmitRun) (err error) {
+	if word, _ := f.caller.lookup(airflowContext + "TRY_NUMBER"); r.Try == 0 {
+		r.Try, _ = strconv.Atoi(word) // without one --join was given, and the try is not known
+	}
+	if r.Tries, err = ordinal("tries", f.given(f.terms.tries, "TRIES")); err != nil {
+		return err
+	}
+	if r.Try <= 0 {
+		r.Try, r.Tries = 0, 0
+	} else if r.Tries > 0 {
+		r.Tries = max(r.Tries, r.Try)
+	}
+	return nil
 }
 
 // describe tells people of the task. What --meta says goes first.

@@ -42,6 +42,7 @@ func TestAirflow(t *testing.T) {
 	want := api.SubmitRun{
 		Image: "jobs", Key: "etl/" + run + "/load.import/-1", PinScope: "etl/" + run, Join: "success",
 		Env:  append(slices.Clone(airflowEnv), "DAY=22"),
+		Try:  2,
 		Meta: map[string]string{"dag": "etl", "run": run, "task": "load.import", "try": "2", "owner": "ada"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -83,6 +84,31 @@ func TestAirflowTerms(t *testing.T) {
 	}
 }
 
+// Which try of how many a run is decides whether its failure needs somebody.
+func TestAirflowTries(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		env        []string
+		args       []string
+		try, tries int
+	}{
+		"by template":             {airflowEnv, append(airflowArgs, "--tries", "3"), 2, 3},
+		"by variable":             {withEnv(airflowEnv, "AIRFLOW_CTX_TRIES=4"), airflowArgs, 2, 4},
+		"more than it had before": {airflowEnv, append(airflowArgs, "--tries", "1"), 2, 2},
+		"the caller says":         {airflowEnv, append(airflowArgs, "--try", "1", "--tries", "3"), 1, 3},
+		"nobody knows":            {withEnv(airflowEnv, "AIRFLOW_CTX_TRY_NUMBER="), append(airflowArgs, "--join", "active", "--tries", "3"), 0, 0},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := requestOf(test.env, slices.Clone(test.args)...)
+			if err != nil || got.Try != test.try || got.Tries != test.tries {
+				t.Errorf("try %d of %d (%v), want %d of %d", got.Try, got.Tries, err, test.try, test.tries)
+			}
+		})
+	}
+}
+
 func TestAirflowRefused(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -98,6 +124,7 @@ func TestAirflowRefused(t *testing.T) {
 		"without airflow":  {airflowEnv, []string{"--map-index", "3"}, "belong to --airflow"},
 		"no-env alone":     {airflowEnv, []string{"--no-airflow-env"}, "belong to --airflow"},
 		"not UTF-8":        {withEnv(airflowEnv, "AIRFLOW_CTX_DAG_EMAIL=caf\xe9"), airflowArgs, "the value of AIRFLOW_CTX_DAG_EMAIL is not UTF-8"},
+		"no try at all":    {airflowEnv, append(airflowArgs, "--tries", "0"), "--tries 0: it counts from 1"},
 		"epoch of no work": {nil, []string{"--epoch", "3"}, "name it with --key"},
 	}
 	for name, test := range tests {

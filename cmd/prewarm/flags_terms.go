@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
@@ -23,6 +24,8 @@ type termFlags struct {
 	group                         string
 	groupLimit                    int
 	meta                          []string
+	try, tries                    string
+	skipCodes                     []int
 	logCap                        string
 }
 
@@ -43,6 +46,9 @@ func (f *termFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.group, "concurrency-group", "", "`name` of runs of which only some may be under way at a time")
 	flags.IntVar(&f.groupLimit, "concurrency-limit", 0, "at most this `number` of the group; 1 when left out")
 	flags.StringArrayVar(&f.meta, "meta", nil, "`name=value` that people should know of the run: owner, customer, link; may be repeated")
+	flags.StringVar(&f.try, "try", "", "`number` of this try at the task: while tries are left, a failure is told as one that is tried again")
+	flags.StringVar(&f.tries, "tries", "", "`number` of tries that the task has; with --airflow '{{ ti.max_tries + 1 }}', also by AIRFLOW_CTX_TRIES")
+	flags.IntSliceVar(&f.skipCodes, "skip-exit-code", nil, "exit `code` with which the program says that there was nothing to do; may be repeated")
 	flags.StringVar(&f.logCap, "log-cap", "", "`size` that bounds the run's log, such as 100m, below the server's")
 }
 
@@ -68,6 +74,15 @@ func (f *termFlags) apply(r *api.SubmitRun) (err error) {
 	if r.Meta, err = pairs("meta", f.meta, false); err != nil {
 		return err
 	}
+	r.SkipExitCodes = f.skipCodes
+	for _, number := range []struct {
+		flag, value string
+		to          *int
+	}{{"try", f.try, &r.Try}, {"tries", f.tries, &r.Tries}} {
+		if *number.to, err = ordinal(number.flag, number.value); err != nil {
+			return err
+		}
+	}
 	r.LogCap, err = readSize("log-cap", f.logCap)
 	return err
 }
@@ -92,6 +107,18 @@ func (f *termFlags) check() error {
 	}
 	return errors.Join(oneOf("join", f.join, "active", "success"), oneOf("on-conflict", f.onConflict, "refuse", "join", "replace"),
 		oneOf("keepalive-action", f.keepaliveAction, "report", "stop"))
+}
+
+// ordinal reads a number that counts from 1; 0: it was not given.
+func ordinal(flag, value string) (int, error) {
+	if value == "" {
+		return 0, nil
+	}
+	n, err := integer(flag, value)
+	if err == nil && (n < 1 || n > math.MaxInt32) {
+		err = fmt.Errorf("--%s %s: it counts from 1", flag, value)
+	}
+	return int(n), err
 }
 
 // integer reads a whole number. Braces in it are a template of Airflow's that

@@ -120,6 +120,7 @@ var flagTests = []struct {
 	}},
 	{"--concurrency-group db --concurrency-limit 2", api.SubmitRun{ConcurrencyGroup: "db", ConcurrencyLimit: 2}},
 	{"--meta owner=ada --meta link=https://a.test/?b=c", api.SubmitRun{Meta: map[string]string{"owner": "ada", "link": "https://a.test/?b=c"}}},
+	{"--try 2 --tries 3 --skip-exit-code 99 --skip-exit-code 1", api.SubmitRun{Try: 2, Tries: 3, SkipExitCodes: []int{99, 1}}},
 	{"--log-cap 100m", api.SubmitRun{LogCap: 100 << 20}},
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/prewarm/prewarm/internal/access"
 	"github.com/prewarm/prewarm/internal/api"
 	"github.com/prewarm/prewarm/internal/docker/dockertest"
 	"github.com/prewarm/prewarm/internal/problem"
@@ -126,7 +127,11 @@ func (f *fleet) wire(ctx context.Context, dir string, hosts []string) (run func(
 	if r, err = f.runner(dir, hosts, warmth{w}, state); err != nil {
 		return nil, err
 	}
-	s := server.New(server.Options{Images: w, Runs: r, Registry: f.tags, Version: "test", Logger: log})
+	keys, err := access.NewKeyring(ctx, state, access.Setup{})
+	if err != nil {
+		return nil, err
+	}
+	s := server.New(server.Options{Images: w, Runs: r, Registry: f.tags, Access: keys, Audit: state, Version: "test", Logger: log})
 	return func(ctx context.Context) error {
 		group, ctx := errgroup.WithContext(ctx)
 		group.Go(func() error { return w.Run(ctx) })

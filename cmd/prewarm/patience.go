@@ -88,7 +88,7 @@ func look(ctx context.Context, client *api.Client, id string) (api.Run, error) {
 // the way to it is.
 func passing(err error) bool {
 	switch problem.CodeOf(err) {
-	case problem.ServerLost, problem.ServerUnreachable, problem.Stopping:
+	case problem.ServerLost, problem.ServerUnreachable, problem.Stopping, problem.TooManyRequests:
 		return true
 	default:
 		return false

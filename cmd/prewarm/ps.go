@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,10 +29,12 @@ func (c *cli) newPs() *cobra.Command {
 		Use:   "ps",
 		Short: "List runs: those under way, or all",
 		Long: "Lists the runs that have no outcome yet, newest first, with what a queued one waits for; with --all\n" +
-			"or --state ended ones, too, as long as the server remembers them.",
+			"or --state ended ones, too, as long as the server remembers them. They are those of\n" +
+			"the caller's namespace; an admin sees those of all.",
 		Example: "  prewarm ps\n" +
 			"  prewarm ps --all --image node-jobs --state failed --state interrupted\n" +
-			"  prewarm ps --all --key etl/scheduled__2026-11-22/import/-1 -o json",
+			"  prewarm ps --all --key etl/scheduled__2026-11-22/import/-1 -o json\n" +
+			"  prewarm ps --namespace etl",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			for _, state := range f.States {
@@ -60,6 +63,7 @@ func (c *cli) newPs() *cobra.Command {
 	flags.StringVar(&f.Host, "host", "", "only runs on the host of this `name`")
 	flags.StringVar(&f.Key, "key", "", "only runs of this piece of work, by its `key`")
 	flags.StringVar(&f.Scope, "scope", "", "only runs of this pin scope, by its `name`")
+	flags.StringVar(&f.Namespace, "namespace", "", "only runs of the namespace of this `name`; another than the caller's own is for admins")
 	flags.StringSliceVar(&f.States, "state", nil, "only runs in this `state`; may be repeated")
 	flags.IntVar(&limit, "limit", limit, "show at most this `number` of runs")
 	_ = cmd.RegisterFlagCompletionFunc("host", c.completeHost)
@@ -97,17 +101,31 @@ func printRuns(w io.Writer, found api.Runs, now time.Time) {
 		fmt.Fprintln(w, "no runs")
 		return
 	}
-	t := newTable(w, "RUN", "STATE", "IMAGE", "DIGEST", "HOST", "SUBMITTED", "TOOK", "KEY", "NOTE")
+	columns := []string{"RUN", "STATE", "IMAGE", "DIGEST", "HOST", "SUBMITTED", "TOOK", "KEY", "NOTE"}
+	mixed := manyNamespaces(found.Runs)
+	if mixed {
+		columns = append([]string{"NAMESPACE"}, columns...)
+	}
+	t := newTable(w, columns...)
 	for _, r := range found.Runs {
 		_, digest, _ := strings.Cut(r.Pin, "@")
-		t.AppendRow(table.Row{
+		row := table.Row{
 			r.ID, r.State, r.Image, known(shortDigest(digest)), known(r.Host), stamp(&r.SubmittedAt), took(r, now), known(plain(r.Key)), note(r),
-		})
+		}
+		if mixed {
+			row = append(table.Row{r.Namespace}, row...)
+		}
+		t.AppendRow(row)
 	}
 	t.Render()
 	if found.Next != "" {
 		fmt.Fprintln(w, "there are more: see --limit")
 	}
+}
+
+// manyNamespaces tells whether runs are of more than one, which admins see.
+func manyNamespaces(runs []api.Run) bool {
+	return slices.ContainsFunc(runs, func(r api.Run) bool { return r.Namespace != runs[0].Namespace })
 }
 
 // took is how long the run has been there, or was.

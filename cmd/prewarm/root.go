@@ -1,13 +1,13 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -122,6 +122,10 @@ func printError(w io.Writer, err error) {
 type cli struct {
 	server string
 	output string
+	access accessFlags
+	joined sync.Once // see connect
+	found  *api.Client
+	lost   error
 }
 
 // defaultServer is where prewarm serve listens when nothing is configured.
@@ -144,8 +148,9 @@ func newRoot() *cobra.Command {
 		c.newScopes(), c.newScope(), c.newDrain(), c.newUndrain(),
 		c.newHold(), c.newUnhold(), c.newApprove(), c.newRollback(), c.newHistory(), c.newDiff(),
 		c.newPrune(), c.newPrunes(), c.newExplain(), c.newImages(), c.newDf(),
-		c.newPause(), c.newResume(), c.newDoctor(), c.newConfig(), c.newVersion())
-	root.PersistentFlags().StringVar(&c.server, "server", cmp.Or(os.Getenv("PREWARM_URL"), defaultServer), "`URL` of the server, also by PREWARM_URL")
+		c.newWebhooks(), c.newWebhook(),
+		c.newPause(), c.newResume(), c.newNotices(), c.newNotify(), c.newToken(), c.newAudit(), c.newDoctor(), c.newHost(), c.newConfig(), c.newVersion())
+	c.access.declare(root.PersistentFlags(), &c.server)
 	root.PersistentFlags().StringVarP(&c.output, "output", "o", "table", "`format`: table for people or json for programs")
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return c.check(cmd) }
@@ -162,8 +167,6 @@ func (c *cli) check(cmd *cobra.Command) error {
 }
 
 func (c *cli) json() bool { return c.output == "json" }
-
-func (c *cli) client() *api.Client { return &api.Client{URL: c.server} }
 
 // printJSON writes a value for programs.
 func printJSON(w io.Writer, v any) error {

@@ -128,7 +128,7 @@ func (s *session) submitAgain(ctx context.Context) (api.Submitted, error) {
 			return submitted, nil
 		case code == problem.ServerLost:
 			lost = err
-		case code == problem.Stopping, code == problem.ServerUnreachable && lost != nil: // a restart
+		case code == problem.Stopping, code == problem.TooManyRequests, code == problem.ServerUnreachable && lost != nil: // a restart, or a crowd
 		case code == problem.Internal: // who knows how far it came
 			return submitted, &codeError{code: exitUnknown, err: err}
 		default: // refused, or nobody was there from the start

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -118,9 +117,8 @@ func imageAnd(least, most int) cobra.PositionalArgs {
 // remote makes a verb that asks the server, and wants to know where it is.
 func (c *cli) remote(cmd *cobra.Command) *cobra.Command {
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
-		u, err := url.Parse(c.server)
-		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-			return misused(cmd, fmt.Sprintf("the server's address %q is no URL: write it as %s", c.server, defaultServer))
+		if _, err := c.connect(); err != nil {
+			return misused(cmd, err.Error())
 		}
 		return nil
 	}

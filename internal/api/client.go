@@ -14,6 +14,10 @@ type Client struct {
 	// URL of the server, such as http://127.0.0.1:8470; without a scheme it is
 	// http.
 	URL string
+	// Token says who calls; empty: nobody. It is sent in clear to this machine
+	// only, unless Insecure.
+	Token    string
+	Insecure bool
 	// HTTP has no time limit in its zero value: logs are followed for hours.
 	HTTP http.Client
 }
@@ -22,8 +26,8 @@ type Client struct {
 // gives them back. Those of c may be stuck, or lead nowhere any more, and over
 // HTTP/2 all requests share one.
 func (c *Client) Apart() (apart *Client, leave func()) {
-	own := http.DefaultTransport.(*http.Transport).Clone()
-	return &Client{URL: c.URL, HTTP: http.Client{Transport: own}}, own.CloseIdleConnections
+	own := c.transport()
+	return &Client{URL: c.URL, Token: c.Token, Insecure: c.Insecure, HTTP: http.Client{Transport: own}}, own.CloseIdleConnections
 }
 
 // Images lists the images.

@@ -197,6 +197,14 @@ func (r *runs) Get(_ context.Context, id string) (runner.Run, error) {
 	return r.d().run(), r.d().know(id, problem.RunNotFound)
 }
 
+func (r *runs) Look(_ context.Context, id string) (runner.Run, error) {
+	return r.d().run(), r.d().know(id, problem.RunNotFound)
+}
+
+func (r *runs) Namespace(context.Context, string) (string, error) {
+	return runner.DefaultNamespace, nil
+}
+
 // Wait takes a second for each of waits.
 func (r *runs) Wait(ctx context.Context, id string) (runner.Run, error) {
 	if r.waits > 0 {
@@ -237,19 +245,19 @@ func (r *runs) Hosts() map[string]runner.HostUse {
 	return map[string]runner.HostUse{"a": {InUse: 1, Slots: 2, Memory: 3, NanoCPUs: 500_000_000}}
 }
 
-func (r *runs) Scopes() []runner.Scope { return []runner.Scope{r.d().scope()} }
+func (r *runs) Scopes(string) []runner.Scope { return []runner.Scope{r.d().scope()} }
 
-func (r *runs) Scope(name string) (runner.Scope, error) {
+func (r *runs) Scope(_, name string) (runner.Scope, error) {
 	return r.d().scope(), r.d().know(name, problem.ScopeNotFound)
 }
 
-func (r *runs) EndScope(_ context.Context, name string) (runner.Scope, error) {
+func (r *runs) EndScope(_ context.Context, _, name string) (runner.Scope, error) {
 	s := r.d().scope()
 	s.Ended = time.Unix(3, 0)
 	return s, r.d().know(name, problem.ScopeNotFound)
 }
 
-func (r *runs) Repin(_ context.Context, scope, image string) (old, now registry.Pin, s runner.Scope, err error) {
+func (r *runs) Repin(_ context.Context, _, scope, image string, _ []string) (old, now registry.Pin, s runner.Scope, err error) {
 	r.acts = append(r.acts, "repin "+scope+" "+image)
 	return r.d().pin(1), r.d().pin(2), r.d().scope(), r.d().know(scope, problem.ScopeNotFound)
 }

@@ -33,8 +33,10 @@ type RunFilter struct {
 	Host   string
 	Key    string
 	Scope  string
-	Limit  int    // how many at most; 0: the server's default
-	Before string // Runs.Next of the page before
+	// Namespace is another than the caller's own; empty: its own, of an admin all.
+	Namespace string
+	Limit     int    // how many at most; 0: the server's default
+	Before    string // Runs.Next of the page before
 }
 
 // Runs lists the newest runs.
@@ -43,7 +45,7 @@ func (c *Client) Runs(ctx context.Context) (Runs, error) { return c.RunsBy(ctx, 
 // RunsBy lists the newest runs that a filter chooses.
 func (c *Client) RunsBy(ctx context.Context, f RunFilter) (Runs, error) {
 	query := url.Values{"state": f.States}
-	for name, value := range map[string]string{"image": f.Image, "host": f.Host, "key": f.Key, "scope": f.Scope, "before": f.Before} {
+	for name, value := range map[string]string{"image": f.Image, "host": f.Host, "key": f.Key, "scope": f.Scope, "namespace": f.Namespace, "before": f.Before} {
 		if value != "" {
 			query.Set(name, value)
 		}

@@ -86,6 +86,9 @@ type SubmitRun struct {
 	ConcurrencyGroup string            `json:"concurrency_group,omitempty" maxLength:"256"`
 	ConcurrencyLimit int               `json:"concurrency_limit,omitempty" minimum:"0" doc:"How many runs of the group may be under way at a time; 1 when only the group is given."`
 	Meta             map[string]string `json:"meta,omitempty" doc:"What people should know of the run: customer, process, owner, link."`
+	Try              int               `json:"try,omitempty" minimum:"1" doc:"The number of this try at the caller's task: while there are tries left, a failure is told as one that is tried again."`
+	Tries            int               `json:"tries,omitempty" minimum:"1" doc:"How many tries the task has; the try is one of them."`
+	SkipExitCodes    []int             `json:"skip_exit_codes,omitempty" maxItems:"255" doc:"Exit codes with which the program says that there was nothing to do: people are told of a skip, not of a failure." example:"[99]"`
 	LogCap           int64             `json:"log_cap,omitempty" minimum:"0" doc:"Bound of the run's log in bytes, below the server's."`
 }
 
@@ -156,6 +159,7 @@ type Run struct {
 	State     string            `json:"state" enum:"queued,placed,starting,running,canceling,succeeded,failed,canceled,timed_out,interrupted,lost,refused"`
 	Ended     bool              `json:"ended" doc:"The state is an outcome and never changes again."`
 	Image     string            `json:"image" doc:"The configured image."`
+	Namespace string            `json:"namespace" doc:"Where it belongs: that of the token which submitted it."`
 	Asked     string            `json:"asked" doc:"The image as the submit named it."`
 	Pin       string            `json:"pin,omitempty" doc:"repo@digest, fixed at submit. Missing only while the image waits for its first promotion."`
 	Command   []string          `json:"command,omitempty"`
@@ -165,6 +169,9 @@ type Run struct {
 	Group     string            `json:"concurrency_group,omitempty"`
 	Priority  int               `json:"priority,omitempty"`
 	Meta      map[string]string `json:"meta,omitempty"`
+	Try       int               `json:"try,omitempty" doc:"The number of this try at the caller's task, where it said so."`
+	Tries     int               `json:"tries,omitempty" doc:"How many tries the task has."`
+	Skips     []int             `json:"skip_exit_codes,omitempty" doc:"Exit codes that mean that there was nothing to do."`
 	After     string            `json:"after,omitempty" doc:"A run of the same key that has to be over first."`
 	SameAs    string            `json:"same_as,omitempty" doc:"The run whose success answers this one: nothing was executed for it."`
 	Rejected  bool              `json:"rejected,omitempty" doc:"Its caller could not use this success."`
@@ -230,15 +237,16 @@ type LogLine struct {
 
 // Scope is a pin scope.
 type Scope struct {
-	Name    string     `json:"name"`
-	Live    bool       `json:"live" doc:"Its digests are held and its volume stays."`
-	Pins    []ScopePin `json:"pins"`
-	Host    string     `json:"host,omitempty" doc:"The host of its volume."`
-	Volume  string     `json:"volume,omitempty" doc:"Empty once it was removed."`
-	Kept    bool       `json:"volume_kept,omitempty" doc:"The volume stays though the scope has ended: a run failed that asked for that."`
-	Created time.Time  `json:"created_at"`
-	Used    time.Time  `json:"used_at"`
-	Ended   *time.Time `json:"ended_at,omitempty"`
+	Name      string     `json:"name"`
+	Namespace string     `json:"namespace"`
+	Live      bool       `json:"live" doc:"Its digests are held and its volume stays."`
+	Pins      []ScopePin `json:"pins"`
+	Host      string     `json:"host,omitempty" doc:"The host of its volume."`
+	Volume    string     `json:"volume,omitempty" doc:"Empty once it was removed."`
+	Kept      bool       `json:"volume_kept,omitempty" doc:"The volume stays though the scope has ended: a run failed that asked for that."`
+	Created   time.Time  `json:"created_at"`
+	Used      time.Time  `json:"used_at"`
+	Ended     *time.Time `json:"ended_at,omitempty"`
 }
 
 // ScopePin is what an image means in a scope.

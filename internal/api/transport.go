@@ -69,7 +69,7 @@ func (c *Client) send(ctx context.Context, q request) (*http.Response, error) {
 	case err != nil && ctx.Err() != nil:
 		return nil, problem.Wrap(problem.ServerUnreachable, context.Cause(ctx), "given up before the request to "+c.URL+" was sent", "")
 	case err != nil:
-		return nil, problem.Wrap(problem.ServerUnreachable, cause(err), "no prewarm server answers at "+c.URL, mendAddress)
+		return nil, problem.Wrap(problem.ServerUnreachable, cause(err), "no prewarm server answers at "+c.URL, mendReach(err))
 	case resp.StatusCode/100 == 2 && mediaType(resp) == q.want:
 		return resp, nil
 	}
@@ -102,7 +102,7 @@ func (c *Client) request(ctx context.Context, q request) (*http.Request, error) 
 	if q.body != nil {
 		req.Header.Set("Content-Type", jsonType)
 	}
-	return req, nil
+	return req, c.authorize(req)
 }
 
 // base is the server's address without a slash at its end. A path is kept: it
@@ -113,6 +113,9 @@ func (c *Client) base() (string, error) {
 		address = "http://" + address
 	}
 	u, err := url.Parse(address)
+	if strings.Contains(c.URL, "@") { // it is not repeated: there may be a password in it
+		return "", problem.New(problem.ServerUnreachable, "the address of the server names a user", "say who you are with PREWARM_TOKEN or PREWARM_TOKEN_FILE instead")
+	}
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "" {
 		return "", problem.New(problem.ServerUnreachable, fmt.Sprintf("%q is not the address of a server", c.URL),
 			"write it as http://127.0.0.1:8470, with --server or PREWARM_URL")
@@ -161,6 +164,9 @@ func (c *Client) refusal(ctx context.Context, resp *http.Response) error {
 		e := problem.New(problem.Code(p.Code), p.Detail, p.Mend)
 		e.RetryAfter = time.Duration(p.RetryAfter) * time.Second
 		return e
+	}
+	if bytes.Contains(b, []byte(plainToTLS)) {
+		return problem.New(problem.ServerUnreachable, "the server at "+c.URL+" speaks TLS", "write its address with https://")
 	}
 	said := resp.Status
 	if location := resp.Header.Get("Location"); location != "" {

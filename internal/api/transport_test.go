@@ -24,6 +24,16 @@ func submit(t *testing.T, c *api.Client) error {
 	return err
 }
 
+func TestAnAddressWithAPasswordIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{"http://u:hunter2@h", "u:hunter2@h:8470", "http://u:hunter2%zz@h"} {
+		_, err := (&api.Client{URL: url}).Runs(t.Context())
+		if err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}
+
 func TestNoServer(t *testing.T) {
 	t.Parallel()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")

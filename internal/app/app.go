@@ -15,7 +15,11 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/prewarm/prewarm/config"
+	"github.com/prewarm/prewarm/internal/access"
 	"github.com/prewarm/prewarm/internal/forward"
+	"github.com/prewarm/prewarm/internal/metrics"
+	"github.com/prewarm/prewarm/internal/notice"
+	"github.com/prewarm/prewarm/internal/notify"
 	"github.com/prewarm/prewarm/internal/problem"
 	"github.com/prewarm/prewarm/internal/server"
 	"github.com/prewarm/prewarm/internal/store"
@@ -23,6 +27,7 @@ import (
 	"github.com/prewarm/prewarm/runner"
 	"github.com/prewarm/prewarm/runner/spool"
 	"github.com/prewarm/prewarm/warmer"
+	"github.com/prewarm/prewarm/warmer/hints"
 )
 
 // Options is what an App is made of.
@@ -43,11 +48,20 @@ type App struct {
 	config     atomic.Pointer[config.Config] // in force
 	reload     chan struct{}                 // holds one token: "read the configuration again"
 	reloads    *reloads
+	metrics    *metrics.Metrics
+	tell       func(context.Context, ...notice.Event) error // people, beside any other change
 	registries *registry.Client
 	engines    *engines
 	warmer     *warmer.Warmer
+	hints      *hints.Receiver
 	runner     *runner.Runner
+	notifier   *notify.Notifier
 	server     *server.Server
+
+	state        *store.Store
+	keys         *access.Keyring
+	links        *access.Links
+	certificates *server.Certificates // nil: plain HTTP
 }
 
 // New opens the state and takes the address, so that what can be refused is
@@ -69,12 +83,19 @@ func (a *App) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.state = state
+	a.tell = state.Tell
 	a.onStop(state.Close)
+	if err := a.buildAccess(ctx, c, state); err != nil {
+		return err
+	}
 	if a.listener, err = listen(ctx, c.Server.Listen); err != nil {
 		return err
 	}
 	a.onStop(func() error { return ignoreClosed(a.listener.Close()) })
 
+	a.metrics = metrics.New(a.opts.Version)
+	a.metrics.Use(labels(c))
 	a.registries = registry.New(a.registryOptions(c))
 	a.onStop(func() error { a.registries.Close(); return nil })
 	a.engines = newEngines(state.Instance(), a.registries, a.mirror, log)
@@ -83,13 +104,26 @@ func (a *App) build(ctx context.Context) error {
 		return err
 	}
 	a.warmer = warmer.New(warmer.Options{
-		Setup: setup(c, a.engines), Registry: a.registries, Store: state, Ledger: state, Verifier: verifier{}, Needs: a.needs, Logger: log,
+		Setup: setup(c, a.engines), Registry: a.registries, Store: state, Ledger: state, Verifier: verifier{}, Needs: a.needs, Quota: a.registries.Quota,
+		Measures: a.metrics, Logger: log,
 	})
+	a.hints = hints.New(hints.Options{Setup: a.hintSetup(c), Images: looks{a.warmer}, Store: state, Logger: log})
 	if err := a.buildRunner(c, state); err != nil {
 		return err
 	}
+	a.metrics.Watch(a.measured())
+	told, err := a.notifySetup(c)
+	if err != nil {
+		return err
+	}
+	a.notifier, err = notify.New(notify.Options{Outbox: state, Noticed: state.Noticed(), Setup: told, Logger: log})
+	if err != nil {
+		return err
+	}
 	a.server = server.New(server.Options{
-		Images: a.warmer, Runs: a.runner, Registry: a.registries, Reloads: a.reloads.status, Version: a.opts.Version, Logger: log,
+		Images: a.warmer, Runs: a.runner, Registry: a.registries, Webhooks: a.hints, Notices: notices{a.notifier, state}, Reloads: a.reloads.status,
+		Version: a.opts.Version, Logger: log,
+		Access: a.keys, Audit: state, Links: a.links, Certificates: a.certificates, Metrics: a.metrics.Handler(), Setup: serverSetup(c.Server),
 	})
 	if err := a.warmer.Load(ctx); err != nil {
 		return err
@@ -109,7 +143,8 @@ func (a *App) buildRunner(c *config.Config, state *store.Store) error {
 		return err
 	}
 	o := runner.Options{
-		Setup: runnerSetup(c, a.engines), Images: warmth{a.warmer}, Store: state, Spool: logs, Sealer: secrets, ReadFile: readSecretFile, Logger: log,
+		Setup: runnerSetup(c, a.engines), Images: warmth{a.warmer}, Store: state, Spool: logs, Sealer: secrets, ReadFile: readSecretFile,
+		Measures: a.metrics, Logger: log,
 	}
 	if len(c.Runner.Forward) > 0 {
 		lines, err := forward.New(forwardTargets(c.Runner), log)
@@ -131,11 +166,14 @@ func (a *App) Addr() net.Addr { return a.listener.Addr() }
 func (a *App) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return a.warmer.Run(ctx) })
+	group.Go(func() error { return a.hints.Run(ctx) })
 	group.Go(func() error { return a.runner.Run(ctx) })
+	group.Go(func() error { return a.notifier.Run(ctx) })
 	group.Go(func() error { return a.server.Serve(ctx, a.listener) })
 	group.Go(func() error { a.keepWatching(ctx); return nil })
+	group.Go(func() error { a.keepAccess(ctx); return nil })
 	c := a.config.Load()
-	a.opts.Logger.Info("prewarm serves", "address", "http://"+a.Addr().String(), "version", a.opts.Version,
+	a.opts.Logger.Info("prewarm serves", "address", a.scheme()+a.Addr().String(), "version", a.opts.Version,
 		"hosts", len(c.Hosts), "images", len(c.Images), "state", c.State.Path)
 	return errors.Join(group.Wait(), a.close())
 }

@@ -6,15 +6,19 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
 	"github.com/prewarm/prewarm/config"
 	"github.com/prewarm/prewarm/internal/api"
 	"github.com/prewarm/prewarm/internal/app"
+	"github.com/prewarm/prewarm/internal/notice"
 )
 
 // reloading is an App whose configuration file can be written again.
@@ -23,6 +27,9 @@ type reloading struct {
 	t    *testing.T
 	path string
 	app  *app.App
+
+	mu      sync.Mutex
+	details []string // of the refusals that people are to be told of
 }
 
 func startReloading(t *testing.T, text string) *reloading {
@@ -38,6 +45,11 @@ func startReloading(t *testing.T, text string) *reloading {
 	if err != nil {
 		t.Fatal(err)
 	}
+	app.Listen(r.app, func(e notice.Event) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.details = append(r.details, e.Detail)
+	})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- r.app.Run(ctx) }()
@@ -51,6 +63,12 @@ func startReloading(t *testing.T, text string) *reloading {
 		}
 	})
 	return r
+}
+
+func (r *reloading) told() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.details)
 }
 
 func (r *reloading) write(text string) {
@@ -125,6 +143,36 @@ func TestReloadWithoutAChange(t *testing.T) {
 	await(t, "it says so", func() bool { return strings.Contains(r.log.String(), "nothing changed") })
 }
 
+// Who has mended the receiver of notices has them tried again at once.
+func TestAReloadWithoutAChangeTriesNoticesAgain(t *testing.T) {
+	t.Parallel()
+	var mended atomic.Bool
+	var taken, refused atomic.Int64
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if mended.Load() {
+			taken.Add(1)
+			return
+		}
+		refused.Add(1)
+		w.WriteHeader(http.StatusUnauthorized) // tried again after an hour
+	}))
+	t.Cleanup(receiver.Close)
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("0123456789abcdef0123456789abcdef"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	good := gone + fmt.Sprintf("notify:\n  - {name: hook, on: [config_refused], webhook: {url: %q, secret_file: %q}}\n", receiver.URL, secret)
+	r := startReloading(t, good)
+	r.write("hosts: nonsense\n")
+	await(t, "it was refused", func() bool { return refused.Load() == 1 })
+	mended.Store(true)
+	r.write(good)
+	await(t, "it was taken", func() bool { return taken.Load() == 1 })
+	if !strings.Contains(r.log.String(), "nothing changed") {
+		t.Error("the configuration changed")
+	}
+}
+
 // Hosts and secrets change under the same names.
 func TestHostsComeAndGo(t *testing.T) {
 	t.Parallel()
@@ -145,4 +193,34 @@ func TestHostsComeAndGo(t *testing.T) {
 	await(t, "two hosts", func() bool { return hosts() == "gone:3 new:8 " })
 	r.write("hosts:\n  - {name: new, endpoint: \"unix:///nowhere/new.sock\"}\n")
 	await(t, "the first is gone", func() bool { return hosts() == "new:8 " })
+}
+
+// The same mistake, read again and again, is told once; after a good configuration
+// it is news.
+func TestARefusedConfigurationIsToldOnce(t *testing.T) {
+	t.Parallel()
+	r := startReloading(t, gone)
+	refusals := func() int {
+		told, err := r.client.Configuration(r.t.Context())
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		return told.Refused
+	}
+	for range 3 {
+		before := refusals()
+		r.write("hosts: nonsense\n")
+		r.app.Reload()
+		await(t, "it was refused", func() bool { return refusals() > before })
+	}
+	if told := r.told(); len(told) != 1 || !strings.Contains(told[0], "hosts") {
+		t.Errorf("told %q", told)
+	}
+	r.write(gone)
+	await(t, "it is in force again", func() bool {
+		told, err := r.client.Configuration(r.t.Context())
+		return err == nil && told.Error == ""
+	})
+	r.write("hosts: nonsense\n")
+	await(t, "it was told anew", func() bool { return len(r.told()) == 2 })
 }

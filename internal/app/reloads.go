@@ -32,9 +32,13 @@ func (r *reloads) took(changed bool) {
 	}
 }
 
-func (r *reloads) refused(err error) {
+// refused notes an attempt that failed, and tells whether the one before did not
+// fail in the same way.
+func (r *reloads) refused(err error) (news bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	news = r.told.Err != err.Error()
 	r.told.Refused++
 	r.told.RefusedAt, r.told.Err = time.Now(), err.Error()
+	return news
 }

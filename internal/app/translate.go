@@ -37,7 +37,7 @@ func setup(c *config.Config, engines *engines) warmer.Setup {
 	}
 	for _, h := range c.Hosts {
 		s.Hosts = append(s.Hosts, warmer.HostOptions{
-			Name: h.Name, Host: engines.byName[h.Name].Host, Pulls: h.Limits.Pulls, Prune: pruneRules(c, h),
+			Name: h.Name, Host: engines.byName[h.Name].Host, Labels: h.Labels, Pulls: h.Limits.Pulls, Prune: pruneRules(c, h),
 		})
 	}
 	for _, image := range c.Images {

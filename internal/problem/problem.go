@@ -18,6 +18,11 @@ type Code string
 const (
 	InvalidRequest      Code = "invalid_request"        // a field of the request is wrong
 	InvalidConfig       Code = "invalid_config"         // the configuration was refused
+	Unauthenticated     Code = "unauthenticated"        // the request does not say who the caller is, or not believably
+	Forbidden           Code = "forbidden"              // the caller may not do that
+	TooManyRequests     Code = "too_many_requests"      // the caller asks too often, or follows too much at once
+	TokenNotFound       Code = "token_not_found"        // no token of that name or id
+	TokenRefused        Code = "token_refused"          // a token like that can't be made, or not be revoked
 	ImageNotManaged     Code = "image_not_managed"      // no entry of the configuration answers to the name
 	DigestNotManaged    Code = "digest_not_managed"     // the digest is not current for its image
 	HostNotManaged      Code = "host_not_managed"       // no host of that name in the configuration
@@ -55,7 +60,13 @@ const (
 	ImageInUse          Code = "image_in_use"           // a container, or an image built on it, uses the image
 	ImageLeaving        Code = "image_leaving"          // the image is being removed from a host at this moment
 	PruneStopped        Code = "prune_stopped"          // a removal did not do what was predicted
+	RouteNotFound       Code = "route_not_found"        // no route of notices of that name
+	NoticeFailed        Code = "notice_failed"          // a route's channel did not take a notice
 	LogRemoved          Code = "log_removed"            // retention has removed the run's log
+	WebhookNotFound     Code = "webhook_not_found"      // no webhook of that name, or at that address
+	WebhookDenied       Code = "webhook_denied"         // a delivery does not prove who sent it
+	WebhookBody         Code = "webhook_body"           // a delivery is not what its sender's kind sends
+	WebhookBusy         Code = "webhook_busy"           // more deliveries wait to be written down than can
 	Stopping            Code = "stopping"               // the server is shutting down
 	TagNotFound         Code = "tag_not_found"          // the registry says that the tag is not there
 	RegistryAuth        Code = "registry_auth"          // the registry refuses the credentials

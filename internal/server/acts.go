@@ -24,7 +24,7 @@ func (s *Server) approve(ctx context.Context, in *struct {
 	Body api.ApproveRequest
 },
 ) (*reply[api.Decision], error) {
-	r, err := s.opts.Images.Approve(ctx, in.Name, in.Body.Digest, in.Body.By)
+	r, err := s.opts.Images.Approve(ctx, in.Name, in.Body.Digest, by(ctx, in.Body.By))
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func (s *Server) rollback(ctx context.Context, in *struct {
 	// A digest that goes live between the two is not named as the one that was
 	// left; it is rejected all the same, and the history tells.
 	before := s.opts.Images.Images()
-	r, err := s.opts.Images.Rollback(ctx, in.Name, asked.Digest, asked.By)
+	r, err := s.opts.Images.Rollback(ctx, in.Name, asked.Digest, by(ctx, asked.By))
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +103,7 @@ func (s *Server) hold(do func(ctx context.Context, image, who string) error) fun
 		if in.Body != nil {
 			who = in.Body.By
 		}
-		if err := do(ctx, in.Name, who); err != nil {
+		if err := do(ctx, in.Name, by(ctx, who)); err != nil {
 			return nil, err
 		}
 		return s.getImage(ctx, &in.ImageName)

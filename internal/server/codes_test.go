@@ -37,6 +37,7 @@ func TestTheDocumentKnowsAllStates(t *testing.T) {
 		{"../../warmer/pruning.go", "Trigger", "Pass", "trigger"},
 		{"../../warmer/pruning.go", "RemovalOutcome", "PassRemoval", "outcome"},
 		{"../../warmer/prune/policy.go", "Rule", "PassRemoval", "rule"},
+		{"../../warmer/hints/setup.go", "Verdict", "Delivery", "verdict"},
 		{"../../warmer/prune/policy.go", "Rule", "PruneVerdict", "rule"},
 	} {
 		want, got := constants(t, c.file, c.kind), schemas[c.schema].Properties[c.field].values()

@@ -29,8 +29,9 @@ func seconds(from, to, now time.Time) float64 {
 
 func runOf(r runner.Run, now time.Time) api.Run {
 	run := api.Run{
-		ID: r.ID, State: string(r.State), Ended: r.State.Ended(), Image: r.Image, Asked: r.Asked.Image, Pin: r.Pin.String(), Command: r.Spec.Command,
+		ID: r.ID, State: string(r.State), Ended: r.State.Ended(), Image: r.Image, Namespace: r.Terms.Namespace, Asked: r.Asked.Image, Pin: r.Pin.String(), Command: r.Spec.Command,
 		Key: r.Terms.Key, Epoch: r.Terms.Epoch, PinScope: r.Terms.Scope, Group: r.Terms.Group, Priority: r.Terms.Priority, Meta: r.Terms.Meta,
+		Try: r.Terms.Try, Tries: r.Terms.Tries, Skips: r.Terms.SkipExitCodes,
 		After: r.After, SameAs: r.SameAs, Rejected: r.Rejected, Waiting: r.Waiting,
 		Host: r.Host, Engine: r.EngineVersion, Container: r.ContainerID,
 		Signal: r.Signal, OOMKilled: r.OOMKilled, Reason: string(r.Reason), Detail: r.Detail, Result: r.Result,

@@ -20,7 +20,8 @@ func apiConfig() huma.Config {
 	config := huma.DefaultConfig("Prewarm", apiVersion)
 	config.Info.Description = "Keeps container images warm on a fleet of Docker hosts and runs tasks only on warm, digest-pinned images.\n\n" +
 		"Every answer with a status of 400 or more is a problem (RFC 9457, application/problem+json) with a stable `code`; " +
-		"where it says when to come back, it does so in the header Retry-After, too."
+		"where it says when to come back, it does so in the header Retry-After, too.\n\n" +
+		"A caller sees the runs and pin scopes of its own namespace; those of others are not there for it, unless it has the scope `admin`."
 	config.Tags = []*huma.Tag{
 		{Name: "images", Description: "What is watched, and where it is warm."},
 		{Name: "runs", Description: "Tasks, their logs and outcomes."},
@@ -28,8 +29,13 @@ func apiConfig() huma.Config {
 		{Name: "hosts", Description: "The Docker hosts."},
 		{Name: "pauses", Description: "What people stopped for a while."},
 		{Name: "pruning", Description: "What may go from the hosts, and why the rest stays."},
+		{Name: "webhooks", Description: "Where registries and CI tell of pushes."},
+		{Name: "tokens", Description: "Who may use the API."},
+		{Name: "audit", Description: "What was done by it."},
+		{Name: "notices", Description: "What people are told."},
 		{Name: "probes", Description: "For whoever supervises the server."},
 	}
+	config.Components.SecuritySchemes = securitySchemes()
 	config.CreateHooks = nil // no $schema link in every answer
 	config.DocsPath = ""     // the page would load scripts from elsewhere
 	config.SchemasPath = ""
@@ -79,8 +85,11 @@ func (s *Server) openAnswers() {
 	doc := s.api.OpenAPI()
 	schemas, closed := doc.Components.Schemas.Map(), make(map[string]bool)
 	for _, item := range doc.Paths {
-		if item.Post != nil && item.Post.RequestBody != nil {
-			closeAll(schemas, item.Post.RequestBody.Content["application/json"].Schema, closed)
+		if item.Post == nil || item.Post.RequestBody == nil {
+			continue
+		}
+		if body := item.Post.RequestBody.Content["application/json"]; body != nil {
+			closeAll(schemas, body.Schema, closed)
 		}
 	}
 	for name, schema := range schemas {
@@ -112,7 +121,16 @@ func (s *Server) describe(o *huma.Operation, codes []problem.Code) {
 		o.Responses = make(map[string]*huma.Response)
 	}
 	byStatus := make(map[int][]string)
-	for _, code := range append(codes, problem.InvalidRequest) { // an unknown query parameter is one
+	if !o.SkipValidateParams {
+		codes = append(codes, problem.InvalidRequest) // an unknown query parameter is one
+	}
+	if len(o.Security) > 0 {
+		codes = append(codes, problem.Unauthenticated, problem.Forbidden, problem.TooManyRequests)
+	}
+	if actsOnImage(o) {
+		codes = append(codes, problem.NotAllowed)
+	}
+	for _, code := range codes {
 		byStatus[statusOf[code]] = append(byStatus[statusOf[code]], "`"+string(code)+"`")
 	}
 	for status, names := range byStatus {
@@ -131,8 +149,12 @@ func tagOf(path string) string {
 	switch noun {
 	case "pause", "resume":
 		return "pauses"
+	case "notify-tests":
+		return "notices"
 	case "prune", "prunes", "explain":
 		return "pruning"
+	case "webhook-tests":
+		return "webhooks"
 	}
 	return noun
 }

@@ -53,9 +53,10 @@ type document struct {
 }
 
 type operation struct {
-	OperationID string   `json:"operationId"`
-	Summary     string   `json:"summary"`
-	Tags        []string `json:"tags"`
+	OperationID string                `json:"operationId"`
+	Summary     string                `json:"summary"`
+	Tags        []string              `json:"tags"`
+	Security    []map[string][]string `json:"security"`
 	Parameters  []struct {
 		Name        string `json:"name"`
 		Description string `json:"description"`

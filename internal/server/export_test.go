@@ -1,9 +1,16 @@
 package server
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/prewarm/prewarm/internal/access"
+)
 
 // Handler is what the Server answers with, for tests that need no listener.
 func (s *Server) Handler() http.Handler { return s.http.Handler }
 
 // Limits is the HTTP server, for its limits.
 func (s *Server) Limits() *http.Server { return &s.http }
+
+// Allowed is the scope of each operation.
+func Allowed() map[string]access.Scope { return allowed }

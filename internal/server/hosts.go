@@ -23,11 +23,11 @@ func (s *Server) hostRoutes() {
 		s.drains(s.undrain), problem.HostNotManaged)
 }
 
-func (s *Server) listHosts(context.Context, *struct{}) (*reply[api.Hosts], error) {
+func (s *Server) listHosts(ctx context.Context, _ *struct{}) (*reply[api.Hosts], error) {
 	uses := s.opts.Runs.Hosts()
 	answer := api.Hosts{Hosts: []api.Host{}}
 	for _, h := range s.opts.Images.Hosts() {
-		answer.Hosts = append(answer.Hosts, hostOf(h, uses[h.Name]))
+		answer.Hosts = append(answer.Hosts, hidingHost(ctx, hostOf(h, uses[h.Name])))
 	}
 	return &reply[api.Hosts]{answer}, nil
 }
@@ -53,7 +53,7 @@ func (s *Server) drains(do func(ctx context.Context, host, who string) error) fu
 		if in.Body != nil {
 			who = in.Body.By
 		}
-		if err := do(ctx, in.Name, who); err != nil {
+		if err := do(ctx, in.Name, by(ctx, who)); err != nil {
 			return nil, err
 		}
 		for _, h := range s.opts.Images.Hosts() {

@@ -47,6 +47,9 @@ type logsInput struct {
 }
 
 func (s *Server) readLogs(ctx context.Context, in *logsInput) (*huma.StreamResponse, error) {
+	if err := s.sees(ctx, in.ID); err != nil {
+		return nil, err
+	}
 	run, err := s.opts.Runs.Get(ctx, in.ID)
 	if err != nil {
 		return nil, err

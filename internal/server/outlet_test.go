@@ -37,7 +37,7 @@ func (w *wire) Close() error {
 	return nil
 }
 
-func (w *wire) Addr() net.Addr { return &net.TCPAddr{} }
+func (w *wire) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
 
 // ask serves a domain on a wire, sends it one request and gives the connection.
 func ask(t *testing.T, o server.Options, header string) net.Conn {

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/prewarm/prewarm/internal/api"
 	"github.com/prewarm/prewarm/internal/problem"
@@ -24,14 +25,16 @@ func (s *Server) listPauses(context.Context, *struct{}) (*reply[api.Pauses], err
 }
 
 func (s *Server) pause(ctx context.Context, in *reply[api.PauseRequest]) (*reply[api.Pauses], error) {
-	if err := s.opts.Images.Pause(ctx, warmer.Activity(in.Body.What), in.Body.Host, in.Body.By); err != nil {
+	about(ctx, strings.TrimSpace(in.Body.What+" "+in.Body.Host))
+	if err := s.opts.Images.Pause(ctx, warmer.Activity(in.Body.What), in.Body.Host, by(ctx, in.Body.By)); err != nil {
 		return nil, err
 	}
 	return s.listPauses(ctx, nil)
 }
 
 func (s *Server) resume(ctx context.Context, in *reply[api.PauseRequest]) (*reply[api.Pauses], error) {
-	if err := s.opts.Images.Resume(ctx, warmer.Activity(in.Body.What), in.Body.Host, in.Body.By); err != nil {
+	about(ctx, strings.TrimSpace(in.Body.What+" "+in.Body.Host))
+	if err := s.opts.Images.Resume(ctx, warmer.Activity(in.Body.What), in.Body.Host, by(ctx, in.Body.By)); err != nil {
 		return nil, err
 	}
 	return s.listPauses(ctx, nil)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net/http"
 	"strconv"
@@ -20,6 +21,11 @@ import (
 // missing here is a fault of ours: 500.
 var statusOf = map[problem.Code]int{
 	problem.InvalidRequest:      http.StatusUnprocessableEntity,
+	problem.Unauthenticated:     http.StatusUnauthorized,
+	problem.Forbidden:           http.StatusForbidden,
+	problem.TooManyRequests:     http.StatusTooManyRequests,
+	problem.TokenNotFound:       http.StatusNotFound,
+	problem.TokenRefused:        http.StatusConflict,
 	problem.ImageNotManaged:     http.StatusNotFound,
 	problem.DigestNotManaged:    http.StatusConflict,
 	problem.HostNotManaged:      http.StatusNotFound,
@@ -42,9 +48,15 @@ var statusOf = map[problem.Code]int{
 	problem.ImageInUse:          http.StatusConflict,
 	problem.ImageLeaving:        http.StatusConflict,
 	problem.PruneStopped:        http.StatusConflict,
+	problem.RouteNotFound:       http.StatusNotFound,
+	problem.NoticeFailed:        http.StatusBadGateway,
 	problem.LogRemoved:          http.StatusGone,
 	problem.QueueFull:           http.StatusTooManyRequests,
 	problem.NoSpace:             http.StatusInsufficientStorage,
+	problem.WebhookNotFound:     http.StatusNotFound,
+	problem.WebhookDenied:       http.StatusUnauthorized,
+	problem.WebhookBody:         http.StatusBadRequest,
+	problem.WebhookBusy:         http.StatusServiceUnavailable,
 	problem.Stopping:            http.StatusServiceUnavailable,
 	problem.TagNotFound:         http.StatusBadGateway,
 	problem.RegistryAuth:        http.StatusBadGateway,
@@ -80,20 +92,34 @@ func (a *answer) GetStatus() int { return a.Status }
 // ContentType is what huma asks for the media type.
 func (a *answer) ContentType(string) string { return problemType }
 
-// GetHeaders tells when to come back.
+// GetHeaders tells when to come back, and how to say who one is.
 func (a *answer) GetHeaders() http.Header {
 	h := http.Header{}
 	if a.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(a.RetryAfter))
+	}
+	if a.Status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", "Bearer")
 	}
 	return h
 }
 
 // write answers a request that huma does not see.
 func (a *answer) write(w http.ResponseWriter) {
+	maps.Copy(w.Header(), a.GetHeaders())
 	w.Header().Set("Content-Type", problemType)
 	w.WriteHeader(a.Status)
 	_ = json.NewEncoder(w).Encode(a) // a reader that went away needs no answer
+}
+
+// send answers a request that huma sees, and that has no handler to answer it.
+func (a *answer) send(hc huma.Context) {
+	for name := range a.GetHeaders() {
+		hc.SetHeader(name, a.GetHeaders().Get(name))
+	}
+	hc.SetHeader("Content-Type", problemType)
+	hc.SetStatus(a.Status)
+	_ = json.NewEncoder(hc.BodyWriter()).Encode(a) // as above
 }
 
 // failure tells an error of the domain. The message is that of the whole error:
@@ -150,7 +176,7 @@ func fieldError(err error) string {
 	}
 	field := strings.TrimPrefix(d.Location, "body.")
 	text := field + ": " + d.Message
-	if field == "body" || strings.HasPrefix(field, "env") || strings.HasPrefix(field, "secret_env") {
+	if field == "body" || strings.HasPrefix(field, "env") || strings.HasPrefix(field, "headers") || strings.HasPrefix(field, "secret_env") {
 		return text
 	}
 	switch value := d.Value.(type) {

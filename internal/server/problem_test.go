@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -26,6 +27,9 @@ func TestEveryDocumentedProblem(t *testing.T) {
 					continue
 				}
 				for _, code := range codes(r.Description) {
+					if slices.Contains(atTheDoor, problem.Code(code)) {
+						continue
+					}
 					asked++
 					t.Run(o.OperationID+" "+code, func(t *testing.T) {
 						t.Parallel()
@@ -44,6 +48,9 @@ func TestEveryDocumentedProblem(t *testing.T) {
 	}
 }
 
+// atTheDoor are those of callers who don't come as far as the domain.
+var atTheDoor = []problem.Code{problem.Unauthenticated, problem.Forbidden, problem.TooManyRequests}
+
 func expectProblem(t *testing.T, method, template string, status int, code problem.Code) {
 	p := problem.Wrap(code, errors.New("the cause"), "do it", "mend it")
 	p.RetryAfter = 1500 * time.Millisecond
@@ -54,6 +61,8 @@ func expectProblem(t *testing.T, method, template string, status int, code probl
 		body = map[string]string{
 			"/v1/runs": `{"image":"jobs"}`, "/v1/images/{name}/approve": `{"digest":"12"}`,
 			"/v1/pause": `{"what":"warming"}`, "/v1/resume": `{"what":"warming"}`, "/v1/scopes/{name}/repin": `{"image":"jobs"}`,
+			"/v1/webhooks/{name}": "{}", "/v1/webhooks/{name}/{secret}": "{}", "/v1/webhook-tests/{name}": `{"body":"{}"}`,
+			"/v1/tokens": `{"name":"ci","scopes":["run"]}`,
 		}[template]
 	}
 	if template == "/v1/explain" {

@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/prewarm/prewarm/internal/api"
 	"github.com/prewarm/prewarm/internal/problem"
@@ -31,11 +33,22 @@ func (s *Server) prune(ctx context.Context, in *struct {
 	if in.Body != nil {
 		ask.Hosts, ask.Image, ask.Free, ask.Who = in.Body.Hosts, in.Body.Image, in.Body.FreeBytes, in.Body.By
 	}
+	ask.Who = by(ctx, ask.Who)
+	about(ctx, pruneSubject(ask))
 	passes, err := s.opts.Images.Prune(ctx, ask)
 	if err != nil {
 		return nil, err
 	}
 	return &reply[api.Passes]{passesOf(passes)}, nil
+}
+
+// pruneSubject is what stands in the audit log.
+func pruneSubject(ask warmer.PruneAsk) string {
+	words := append(slices.Clone(ask.Hosts), ask.Image)
+	if ask.DryRun {
+		words = append(words, "(dry run)")
+	}
+	return strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "" }), " ")
 }
 
 func (s *Server) listPrunes(ctx context.Context, in *struct {
@@ -47,5 +60,5 @@ func (s *Server) listPrunes(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return &reply[api.Passes]{passesOf(passes)}, nil
+	return &reply[api.Passes]{hidingPasses(ctx, passesOf(passes))}, nil
 }

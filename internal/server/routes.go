@@ -33,8 +33,12 @@ func (s *Server) routes() {
 	s.pauseRoutes()
 	s.pruneRoutes()
 	s.stockRoutes()
+	s.webhookRoutes()
 	s.eventRoute()
+	s.noticeRoutes()
 	s.configurationRoute()
+	s.tokenRoutes()
+	s.auditRoute()
 	handle(s, op(http.MethodGet, "/healthz", "healthz", "Tell that the process lives"), s.health)
 	handle(s, op(http.MethodGet, "/readyz", "readyz", "Tell that the store is open and the API listens"), s.health)
 }
@@ -46,6 +50,7 @@ func op(method, path, id, summary string) huma.Operation {
 // handle registers a handler. Its errors become problems; codes are those that
 // its callers should expect.
 func handle[I, O any](s *Server, o huma.Operation, fn func(context.Context, *I) (*O, error), codes ...problem.Code) {
+	s.admit(&o)
 	s.describe(&o, codes)
 	huma.Register(s.api, o, func(ctx context.Context, in *I) (*O, error) {
 		out, err := fn(ctx, in)

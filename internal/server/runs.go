@@ -70,10 +70,15 @@ type submitReply struct {
 }
 
 func (s *Server) submitRun(ctx context.Context, in *submitInput) (*submitReply, error) {
+	about(ctx, in.Body.Image)
+	if err := limited(ctx, &in.Body); err != nil {
+		return nil, err
+	}
 	ask, err := askOf(in.Body, in.Idempotency)
 	if err != nil {
 		return nil, err
 	}
+	within(ctx, &ask)
 	a, err := s.opts.Runs.Submit(ctx, ask)
 	if err != nil {
 		return nil, err
@@ -95,11 +100,17 @@ type listInput struct {
 	Scope  string   `query:"scope" doc:"Only runs of this pin scope."`
 	Limit  int      `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many at most."`
 	Before string   `query:"before" doc:"What the page before gave as next."`
+	Among
 }
 
 func (s *Server) listRuns(ctx context.Context, in *listInput) (*reply[api.Runs], error) {
+	namespace, err := in.among(ctx)
+	if err != nil {
+		return nil, err
+	}
 	f := runner.Filter{
-		Limit: in.Limit + 1, Before: in.Before, // one more tells whether there is a next page
+		Namespace: namespace,
+		Limit:     in.Limit + 1, Before: in.Before, // one more tells whether there is a next page
 		Active: in.Active, Image: in.Image, Host: in.Host, Key: in.Key, Scope: in.Scope,
 	}
 	for _, state := range in.State {
@@ -133,6 +144,9 @@ func (s *Server) waitRun(ctx context.Context, in *struct {
 // oneRun makes the handler of a call that is about one run and answers it.
 func (s *Server) oneRun(do func(ctx context.Context, id string) (runner.Run, error)) func(context.Context, *RunID) (*reply[api.Run], error) {
 	return func(ctx context.Context, in *RunID) (*reply[api.Run], error) {
+		if err := s.sees(ctx, in.ID); err != nil {
+			return nil, err
+		}
 		run, err := do(ctx, in.ID)
 		if err != nil {
 			return nil, err

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -103,13 +104,22 @@ func (r *runs) Get(_ context.Context, id string) (runner.Run, error) {
 	return r.about(id, func(*runner.Run) {})
 }
 
+func (r *runs) Look(_ context.Context, id string) (runner.Run, error) {
+	return r.about(id, func(*runner.Run) {})
+}
+
+func (r *runs) Namespace(_ context.Context, id string) (string, error) {
+	run, err := r.about(id, func(*runner.Run) {})
+	return run.Terms.Namespace, err
+}
+
 func (r *runs) List(_ context.Context, f runner.Filter) ([]runner.Run, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.filter = f
 	var found []runner.Run
 	for _, run := range slices.Backward(r.all) {
-		if len(found) < f.Limit && (f.Before == "" || run.ID < f.Before) {
+		if len(found) < f.Limit && (f.Namespace == "" || f.Namespace == run.Terms.Namespace) && (f.Before == "" || run.ID < f.Before) {
 			found = append(found, run)
 		}
 	}
@@ -206,25 +216,31 @@ func lineOf(seq int64, text string) []byte {
 }
 
 func (r *runs) Hosts() map[string]runner.HostUse { return r.hosts }
-func (r *runs) Scopes() []runner.Scope           { return r.scopes }
 
-func (r *runs) Scope(name string) (runner.Scope, error) {
+func (r *runs) Scopes(namespace string) []runner.Scope {
+	return slices.DeleteFunc(slices.Clone(r.scopes), func(s runner.Scope) bool { return namespace != "" && s.Namespace != namespace })
+}
+
+func (r *runs) Scope(namespace, name string) (runner.Scope, error) {
 	for _, s := range r.scopes {
-		if s.Name == name {
+		if s.Name == name && cmp.Or(s.Namespace, runner.DefaultNamespace) == namespace {
 			return s, nil
 		}
 	}
 	return runner.Scope{}, problem.New(problem.ScopeNotFound, fmt.Sprintf("no pin scope is called %q", name), "prewarm scopes lists them")
 }
 
-func (r *runs) EndScope(_ context.Context, name string) (runner.Scope, error) {
-	s, err := r.Scope(name)
+func (r *runs) EndScope(_ context.Context, namespace, name string) (runner.Scope, error) {
+	s, err := r.Scope(namespace, name)
 	s.Ended = time.Unix(9, 0)
 	return s, err
 }
 
-func (r *runs) Repin(_ context.Context, scope, image string) (old, now registry.Pin, s runner.Scope, err error) {
-	s, err = r.Scope(scope)
+func (r *runs) Repin(_ context.Context, namespace, scope, image string, allowed []string) (old, now registry.Pin, s runner.Scope, err error) {
+	if len(allowed) > 0 && !slices.Contains(allowed, image) {
+		return old, now, s, problem.New(problem.NotAllowed, "the caller's token does not allow image "+image, "")
+	}
+	s, err = r.Scope(namespace, scope)
 	if err == nil && image != "jobs" {
 		err = problem.New(problem.ImageNotManaged, fmt.Sprintf("no image is called %q", image), "prewarm status lists them")
 	}

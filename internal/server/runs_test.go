@@ -57,6 +57,7 @@ func TestARunIsToldWhole(t *testing.T) {
 		ID: "1", Asked: runner.Spec{Image: "jobs:latest"}, Spec: runner.Spec{Image: "jobs:latest", Command: []string{"ls"}, Env: []string{"A=b"}},
 		Terms: runner.Terms{
 			Key: "k", Epoch: 2, Scope: "s", Group: "g", Priority: 3, Meta: map[string]string{"owner": "ada"}, Limit: time.Hour,
+			Try: 1, Tries: 2, SkipExitCodes: []int{99},
 		},
 		Image: "jobs", Pin: pin, After: "0", SameAs: "00", Rejected: true, Host: "a", EngineVersion: "29.1", ContainerID: "c",
 		State: runner.Failed, Reason: problem.OutOfMemory, Detail: "killed", Stop: runner.Stop{Why: runner.StopCancel, At: at(9)}, Owed: true,
@@ -68,7 +69,7 @@ func TestARunIsToldWhole(t *testing.T) {
 	s.request(http.MethodGet, "/v1/runs/1", "").into(&got)
 	want := api.Run{
 		ID: "1", State: "failed", Ended: true, Image: "jobs", Asked: "jobs:latest", Pin: pin.String(), Command: []string{"ls"},
-		Key: "k", Epoch: 2, PinScope: "s", Group: "g", Priority: 3, Meta: map[string]string{"owner": "ada"}, After: "0", SameAs: "00", Rejected: true,
+		Key: "k", Epoch: 2, PinScope: "s", Group: "g", Priority: 3, Meta: map[string]string{"owner": "ada"}, Try: 1, Tries: 2, Skips: []int{99}, After: "0", SameAs: "00", Rejected: true,
 		Waiting: "a slot", Host: "a", Engine: "29.1", Container: "c", ExitCode: &code, Signal: 9, OOMKilled: true, Reason: "out_of_memory", Detail: "killed",
 		Result: []byte(`{"rows":[1]}`), Stop: "cancel", StopOwed: true, Unreachable: since(7), Unattended: since(8), Deadline: since(3600),
 		Log:         api.RunLog{Lines: 1, Bytes: 2, Complete: true, Gap: "cut", Removed: true},

@@ -12,6 +12,7 @@ import (
 // ScopeName is exported because huma can't fill in embedded structs that aren't.
 type ScopeName struct {
 	Name string `path:"name" doc:"The pin scope; a slash in it is written %2F." example:"etl/2026-11-22"`
+	Among
 }
 
 func (s *Server) scopeRoutes() {
@@ -20,19 +21,27 @@ func (s *Server) scopeRoutes() {
 	handle(s, op(http.MethodDelete, "/v1/scopes/{name}", "end-scope", "End a pin scope: its digests are no longer held, and its volume is removed once no run uses it"),
 		s.endScope, problem.ScopeNotFound)
 	handle(s, op(http.MethodPost, "/v1/scopes/{name}/repin", "repin-image", "Move an image of a pin scope to its current digest"), s.repin,
-		problem.ScopeNotFound, problem.ImageNotManaged, problem.NoCurrent)
+		problem.ScopeNotFound, problem.ImageNotManaged, problem.NoCurrent, problem.NotAllowed)
 }
 
-func (s *Server) listScopes(context.Context, *struct{}) (*reply[api.Scopes], error) {
+func (s *Server) listScopes(ctx context.Context, in *Among) (*reply[api.Scopes], error) {
+	namespace, err := in.among(ctx)
+	if err != nil {
+		return nil, err
+	}
 	answer := api.Scopes{Scopes: []api.Scope{}}
-	for _, scope := range s.opts.Runs.Scopes() {
+	for _, scope := range s.opts.Runs.Scopes(namespace) {
 		answer.Scopes = append(answer.Scopes, scopeOf(scope))
 	}
 	return &reply[api.Scopes]{answer}, nil
 }
 
-func (s *Server) getScope(_ context.Context, in *ScopeName) (*reply[api.Scope], error) {
-	scope, err := s.opts.Runs.Scope(in.Name)
+func (s *Server) getScope(ctx context.Context, in *ScopeName) (*reply[api.Scope], error) {
+	namespace, err := in.within(ctx)
+	if err != nil {
+		return nil, err
+	}
+	scope, err := s.opts.Runs.Scope(namespace, in.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +49,11 @@ func (s *Server) getScope(_ context.Context, in *ScopeName) (*reply[api.Scope], 
 }
 
 func (s *Server) endScope(ctx context.Context, in *ScopeName) (*reply[api.Scope], error) {
-	scope, err := s.opts.Runs.EndScope(ctx, in.Name)
+	namespace, err := in.within(ctx)
+	if err != nil {
+		return nil, err
+	}
+	scope, err := s.opts.Runs.EndScope(ctx, namespace, in.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +65,12 @@ func (s *Server) repin(ctx context.Context, in *struct {
 	Body api.RepinRequest
 },
 ) (*reply[api.Repinned], error) {
-	from, to, scope, err := s.opts.Runs.Repin(ctx, in.Name, in.Body.Image)
+	about(ctx, in.Body.Image)
+	namespace, err := in.within(ctx)
+	if err != nil {
+		return nil, err
+	}
+	from, to, scope, err := s.opts.Runs.Repin(ctx, namespace, in.Name, in.Body.Image, callerOf(ctx).Images)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +79,7 @@ func (s *Server) repin(ctx context.Context, in *struct {
 
 func scopeOf(s runner.Scope) api.Scope {
 	scope := api.Scope{
-		Name: s.Name, Live: s.Ended.IsZero(), Pins: []api.ScopePin{}, Host: s.Host, Volume: s.Volume, Kept: s.Keep,
+		Name: s.Name, Namespace: s.Namespace, Live: s.Ended.IsZero(), Pins: []api.ScopePin{}, Host: s.Host, Volume: s.Volume, Kept: s.Keep,
 		Created: s.Created, Used: s.Used, Ended: when(s.Ended),
 	}
 	for _, p := range s.Pins {

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -71,6 +72,10 @@ type Runs interface {
 	Get(ctx context.Context, id string) (runner.Run, error)
 	// List gives the newest runs first.
 	List(ctx context.Context, f runner.Filter) ([]runner.Run, error)
+	// Look gives a run, and renews nothing.
+	Look(ctx context.Context, id string) (runner.Run, error)
+	// Namespace tells where a run belongs, and renews nothing.
+	Namespace(ctx context.Context, id string) (string, error)
 	// Wait gives a run once it has ended, or as it is when ctx ends. It renews
 	// its keepalive.
 	Wait(ctx context.Context, id string) (runner.Run, error)
@@ -91,12 +96,13 @@ type Runs interface {
 
 // Scopes are the pin scopes.
 type Scopes interface {
-	// Scopes gives the last used first.
-	Scopes() []runner.Scope
-	Scope(name string) (runner.Scope, error)
-	EndScope(ctx context.Context, name string) (runner.Scope, error)
-	// Repin moves an image of a scope to its current digest.
-	Repin(ctx context.Context, scope, image string) (old, new registry.Pin, s runner.Scope, err error)
+	// Scopes gives the last used first; an empty namespace means all.
+	Scopes(namespace string) []runner.Scope
+	Scope(namespace, name string) (runner.Scope, error)
+	EndScope(ctx context.Context, namespace, name string) (runner.Scope, error)
+	// Repin moves an image of a scope to its current digest, if its name is one of
+	// the patterns allowed; none: all are.
+	Repin(ctx context.Context, namespace, scope, image string, allowed []string) (old, new registry.Pin, s runner.Scope, err error)
 }
 
 // Options is what a Server is made of.
@@ -104,8 +110,20 @@ type Options struct {
 	Images   Images
 	Runs     Runs
 	Registry Registry
+	Webhooks Webhooks
+	Notices  Notices // nil: nobody is told
 	// Reloads tells of the configuration; nil where it can't change.
 	Reloads func() Reloads
+	// Access says who may come in; nil: everybody on this machine, and there can
+	// be no tokens.
+	Access Access
+	Audit  Audit // nil: there is none
+	Links  Links // nil: no link opens a log
+	// Certificates make it TLS; nil: plain HTTP.
+	Certificates *Certificates
+	// Metrics answers scrapes; nil: there is nothing to scrape.
+	Metrics http.Handler
+	Setup   Setup
 	Version string
 	Logger  *slog.Logger
 }
@@ -115,6 +133,14 @@ type Server struct {
 	opts Options
 	http http.Server
 	api  huma.API
+
+	setup     atomic.Pointer[Setup]
+	beyond    atomic.Bool // others than this machine reach the listener
+	rates     rates
+	followers followers
+	strikes   strikes
+	endings   endings
+	bodies    bodies
 }
 
 // New makes a Server. It does not listen yet.
@@ -124,15 +150,24 @@ func New(o Options) *Server {
 		began := time.Now()
 		o.Reloads = func() Reloads { return Reloads{Since: began} }
 	}
+	if o.Access == nil {
+		o.Access = unlocked{}
+	}
+	if o.Notices == nil {
+		o.Notices = noNotices{}
+	}
 	mux := http.NewServeMux()
 	s := &Server{opts: o, api: humago.New(mux, apiConfig())}
+	s.Reconfigure(o.Setup)
 	s.enumerateCodes()
 	s.routes()
 	s.openAnswers()
 	s.serveDocument(mux)
+	s.serveMetrics(mux)
+	s.servePages(mux)
 	mux.HandleFunc("/", noRoute(mux))
 	s.http = http.Server{
-		Handler: guard(onlyClean(mux)),
+		Handler: s.guard(onlyClean(mux)),
 		// No write timeout: logs are followed for hours.
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
@@ -142,17 +177,34 @@ func New(o Options) *Server {
 	return s
 }
 
+// Reconfigure exchanges what a reload may change.
+func (s *Server) Reconfigure(setup Setup) { s.setup.Store(setup.complete()) }
+
 // Serve answers requests on l until ctx ends, then lets those under way finish
 // for a moment. It returns nil after an orderly end.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	ended := make(chan error, 1)
-	go func() { ended <- s.http.Serve(l) }()
+	defer s.endings.started.Wait()
+	s.beyond.Store(!isLoopback(l.Addr()))
+	if s.beyond.Load() && s.opts.Access.Open() {
+		s.opts.Logger.Warn("nobody can come in: the server listens beyond the loopback, and there are neither tokens nor client certificates; "+
+			"add one with the scope admin to auth.tokens of the configuration, which is read again by itself", "address", l.Addr().String())
+	}
+	go func() { ended <- s.answer(l) }()
 	select {
 	case err := <-ended:
 		return err
 	case <-ctx.Done():
 	}
 	return errors.Join(s.shutdown(), ignoreClosed(<-ended))
+}
+
+func (s *Server) answer(l net.Listener) error {
+	if s.opts.Certificates == nil {
+		return s.http.Serve(l)
+	}
+	s.http.TLSConfig = s.opts.Certificates.config()
+	return s.http.ServeTLS(l, "", "")
 }
 
 // drain is how long requests under way may take to finish once we stop.

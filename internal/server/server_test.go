@@ -2,9 +2,11 @@ package server_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +15,7 @@ import (
 	"testing/iotest"
 	"time"
 
+	"github.com/prewarm/prewarm/internal/access"
 	"github.com/prewarm/prewarm/internal/problem"
 	"github.com/prewarm/prewarm/internal/server"
 )
@@ -94,4 +97,37 @@ func TestACutBodyIsARequestThatIsWrong(t *testing.T) {
 	w := httptest.NewRecorder()
 	handler.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "http://localhost/v1/runs", iotest.ErrReader(io.ErrUnexpectedEOF)))
 	(&response{t: t, status: w.Code, header: w.Header(), body: w.Body.Bytes()}).problem(http.StatusBadRequest, problem.InvalidRequest)
+}
+
+// The first token of a server that listens beyond its machine can't be made by a
+// call.
+func TestAServerThatNobodyCanComeIntoSaysSo(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		listen string
+		keys   access.Setup
+		locked bool
+	}{
+		{"0.0.0.0:0", access.Setup{}, true},
+		{"0.0.0.0:0", each(), false},
+		{"0.0.0.0:0", access.Setup{Certificates: []access.Caller{{Name: "ada"}}}, false},
+		{"127.0.0.1:0", access.Setup{}, false},
+	} {
+		var logged bytes.Buffer
+		keys := newLocked(t, c.keys).keys
+		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", c.listen)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		o := serverOf(newRuns())
+		o.Access, o.Logger = keys, slog.New(slog.NewTextHandler(&logged, nil))
+		if err := server.New(o).Serve(ctx, l); err != nil {
+			t.Fatal(err)
+		}
+		if text := logged.String(); strings.Contains(text, "nobody can come in") != c.locked || c.locked && !strings.Contains(text, "auth.tokens") {
+			t.Errorf("%s with %d tokens: %s", c.listen, len(c.keys.Tokens), text)
+		}
+	}
 }

@@ -20,7 +20,7 @@ func (s *Server) hostImages(ctx context.Context, in *HostName) (*reply[api.Stock
 	if err != nil {
 		return nil, err
 	}
-	return &reply[api.Stock]{stockOf(stock)}, nil
+	return &reply[api.Stock]{hidingStock(ctx, stockOf(stock))}, nil
 }
 
 func (s *Server) explain(ctx context.Context, in *struct {
@@ -32,5 +32,5 @@ func (s *Server) explain(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return &reply[api.Explanation]{explanationOf(e, in.Image)}, nil
+	return &reply[api.Explanation]{hidingExplanation(ctx, explanationOf(e, in.Image))}, nil
 }

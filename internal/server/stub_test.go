@@ -2,11 +2,14 @@ package server_test
 
 import (
 	"context"
+	"time"
 
+	"github.com/prewarm/prewarm/internal/access"
 	"github.com/prewarm/prewarm/internal/server"
 	"github.com/prewarm/prewarm/registry"
 	"github.com/prewarm/prewarm/runner"
 	"github.com/prewarm/prewarm/warmer"
+	"github.com/prewarm/prewarm/warmer/hints"
 )
 
 var (
@@ -15,7 +18,26 @@ var (
 )
 
 // over is a server of nothing but a stub.
-func over(s stub) server.Options { return server.Options{Images: stubImages{s.err}, Runs: s} }
+func over(s stub) server.Options {
+	return server.Options{
+		Images: stubImages{s.err}, Runs: s, Access: stubKeys{s.err}, Notices: &teller{err: s.err},
+		Webhooks: &hooks{err: s.err, hooks: []hints.HookStatus{{Name: "jobs"}}},
+	}
+}
+
+// stubKeys let everybody in, and what is done to tokens ends with err.
+type stubKeys struct{ err error }
+
+func (k stubKeys) Open() bool                                       { return true }
+func (k stubKeys) ByToken(string, time.Time) (access.Caller, error) { return access.Caller{}, k.err }
+
+func (k stubKeys) ByCertificate(string) (access.Caller, error)          { return access.Caller{}, k.err }
+func (k stubKeys) Tokens() []access.Token                               { return nil }
+func (k stubKeys) Revoke(context.Context, string) (access.Token, error) { return access.Token{}, k.err }
+
+func (k stubKeys) Create(context.Context, access.Caller, string, access.Grant, time.Time) (string, access.Token, error) {
+	return "", access.Token{}, k.err
+}
 
 // serverOf is one of runs that a test steers, without any images.
 func serverOf(r *runs) server.Options { return server.Options{Images: stubImages{}, Runs: r} }
@@ -79,6 +101,10 @@ func (s stub) Submit(context.Context, runner.Ask) (runner.Answer, error) {
 
 func (s stub) Get(context.Context, string) (runner.Run, error) { return runner.Run{}, s.err }
 
+func (s stub) Look(context.Context, string) (runner.Run, error) { return runner.Run{}, s.err }
+
+func (s stub) Namespace(context.Context, string) (string, error) { return "", s.err }
+
 func (s stub) Wait(context.Context, string) (runner.Run, error) { return runner.Run{}, s.err }
 
 func (s stub) Withdraw(context.Context, string, string) (runner.Run, error) {
@@ -91,12 +117,14 @@ func (s stub) Reject(context.Context, string) (runner.Run, error) { return runne
 
 func (s stub) Release(context.Context, string) (runner.Run, error)       { return runner.Run{}, s.err }
 func (s stub) List(context.Context, runner.Filter) ([]runner.Run, error) { return nil, s.err }
-func (s stub) Scopes() []runner.Scope                                    { return nil }
-func (s stub) Scope(string) (runner.Scope, error)                        { return runner.Scope{}, s.err }
+func (s stub) Scopes(string) []runner.Scope                              { return nil }
+func (s stub) Scope(string, string) (runner.Scope, error)                { return runner.Scope{}, s.err }
 
-func (s stub) EndScope(context.Context, string) (runner.Scope, error) { return runner.Scope{}, s.err }
+func (s stub) EndScope(context.Context, string, string) (runner.Scope, error) {
+	return runner.Scope{}, s.err
+}
 
-func (s stub) Repin(context.Context, string, string) (old, now registry.Pin, _ runner.Scope, err error) {
+func (s stub) Repin(context.Context, string, string, string, []string) (old, now registry.Pin, _ runner.Scope, err error) {
 	return registry.Pin{}, registry.Pin{}, runner.Scope{}, s.err
 }
 

@@ -61,17 +61,18 @@ func (f *form) terms(r api.SubmitRun) runner.Terms {
 	f.words("hosts", r.Hosts)
 	f.names("host_labels", r.HostLabels)
 	f.meta(r.Meta)
+	f.tries(r)
 	f.together(r)
 	limit := r.ConcurrencyLimit
 	if r.ConcurrencyGroup != "" {
 		limit = cmp.Or(limit, 1)
 	}
 	return runner.Terms{
-		Namespace: runner.DefaultNamespace, Key: r.Key, Epoch: r.Epoch, Join: runner.Join(cmp.Or(r.Join, string(runner.JoinActive))),
+		Key: r.Key, Epoch: r.Epoch, Join: runner.Join(cmp.Or(r.Join, string(runner.JoinActive))),
 		Scope: r.PinScope, Fresh: r.Fresh, WaitWarm: time.Duration(r.WaitWarm), Limit: time.Duration(r.Deadline),
 		Keepalive: time.Duration(r.Keepalive), KeepaliveAction: runner.KeepaliveAction(cmp.Or(r.KeepaliveAction, string(runner.KeepaliveReport))),
 		Priority: r.Priority, Hosts: r.Hosts, HostLabels: r.HostLabels, Group: r.ConcurrencyGroup, GroupLimit: limit,
-		Meta: r.Meta, Unmasked: r.Unmasked, KeepVolume: r.KeepVolume,
+		Meta: r.Meta, Try: r.Try, Tries: r.Tries, SkipExitCodes: r.SkipExitCodes, Unmasked: r.Unmasked, KeepVolume: r.KeepVolume,
 	}
 }
 
@@ -88,6 +89,7 @@ func (f *form) together(r api.SubmitRun) {
 		{r.KeepaliveAction == string(runner.KeepaliveStop), r.Keepalive != 0, "keepalive_action", "keepalive"},
 		{r.ConcurrencyLimit != 0, r.ConcurrencyGroup != "", "concurrency_limit", "concurrency_group"},
 		{r.ScopeVolume != "", r.PinScope != "", "scope_volume", "pin_scope"},
+		{r.Tries != 0, r.Try != 0, "tries", "try"},
 		{r.KeepVolume, r.ScopeVolume != "", "keep_volume_on_failure", "scope_volume"},
 		{r.Unmasked, len(r.SecretEnv) > 0, "unmasked", "secret_env"},
 	} {
@@ -109,6 +111,14 @@ func (f *form) meta(meta map[string]string) {
 		value := meta[name]
 		f.want(len(name) <= maxMetaName, "meta", name, fmt.Sprintf("a name has %d bytes, %d is the most", len(name), maxMetaName), "shorten it")
 		f.want(len(value) <= maxMetaValue, "meta", name, fmt.Sprintf("a value has %d bytes, %d is the most", len(value), maxMetaValue), "shorten it, or link to it")
+	}
+}
+
+// tries looks at what the submit says of its caller's task.
+func (f *form) tries(r api.SubmitRun) {
+	f.want(r.Tries == 0 || r.Try <= r.Tries, "try", fmt.Sprint(r.Try), fmt.Sprintf("the task has %d tries", r.Tries), "count tries from 1, and give the number of all as tries")
+	for i, code := range r.SkipExitCodes {
+		f.want(code >= 1 && code <= 255, fmt.Sprintf("skip_exit_codes[%d]", i), fmt.Sprint(code), "it is no exit code of a program that did nothing", "write a number from 1 to 255")
 	}
 }
 

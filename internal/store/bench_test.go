@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prewarm/prewarm/internal/notice"
 	"github.com/prewarm/prewarm/internal/store"
 	"github.com/prewarm/prewarm/runner"
 )
@@ -63,6 +64,16 @@ func BenchmarkInsertRun(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// A run that ends is written with what people are told of it.
+func BenchmarkUpdateRunWithANotice(b *testing.B) {
+	s := openFull(b, 10000)
+	for n := 0; b.Loop(); n++ {
+		if err := s.UpdateRun(b.Context(), large(n*7%10000), notice.New(notice.RunFailed)); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 

@@ -76,6 +76,25 @@ func DownTo(t *testing.T, dir string, version int64) {
 	}
 }
 
+// Told gives the kinds of the notices in dir, in the order of their ids.
+func Told(t *testing.T, dir string) []string {
+	t.Helper()
+	rows, err := outside(t, dir).Query(`SELECT event ->> 'Kind' FROM notices ORDER BY id`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var all []string
+	for rows.Next() {
+		var kind string
+		if err := rows.Scan(&kind); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, kind)
+	}
+	return all
+}
+
 func outside(t *testing.T, dir string) *sql.DB {
 	t.Helper()
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "prewarm.db")+"?_pragma=busy_timeout(5000)")

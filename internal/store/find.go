@@ -55,6 +55,7 @@ func chosen(f runner.Filter) (rest string, args []any) {
 	c.addIf(f.Host, "host <> '' AND host = $%d")
 	c.addIf(f.Key, "run_key <> '' AND run_key = $%d")
 	c.addIf(f.Scope, "scope <> '' AND scope = $%d")
+	c.addIf(f.Namespace, "namespace = $%d")
 	if f.Active {
 		c.texts = append(c.texts, "ended = 0")
 	}

@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/prewarm/prewarm/internal/notice"
 	"github.com/prewarm/prewarm/internal/store"
 	"github.com/prewarm/prewarm/registry"
 	"github.com/prewarm/prewarm/runner"
@@ -59,7 +60,7 @@ func writeUntilKilled(dir string) error {
 			continue
 		}
 		r.State, r.Spec.SecretEnv = runner.Succeeded, []runner.SecretEnv{{Name: "TOKEN"}}
-		if err := s.UpdateRun(ctx, r); err != nil {
+		if err := s.UpdateRun(ctx, r, notice.New(notice.RunSucceeded)); err != nil {
 			return err
 		}
 		fmt.Println("ended", id)
@@ -87,7 +88,11 @@ func TestKilledWriterLosesNothing(t *testing.T) {
 		if len(pins) != len(runs) {
 			t.Errorf("%d runs and %d pins", len(runs), len(pins))
 		}
+		news := len(store.Told(t, dir))
 		for _, r := range runs {
+			if r.State == runner.Succeeded {
+				news--
+			}
 			sealed, err := s.Secrets(t.Context(), r.ID)
 			if err != nil || !pins[r.ID] || sealed != nil && string(sealed) != "of "+r.ID {
 				t.Errorf("run %s: pin %v, secrets %q, %v", r.ID, pins[r.ID], sealed, err)
@@ -97,6 +102,9 @@ func TestKilledWriterLosesNothing(t *testing.T) {
 			}
 			delete(told, "inserted "+r.ID)
 			delete(told, "ended "+r.ID)
+		}
+		if news != 0 {
+			t.Errorf("round %d: %d more notices than runs that ended", round, news)
 		}
 		if len(told) != 0 {
 			t.Errorf("round %d: lost %v", round, told)

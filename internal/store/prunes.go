@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/prewarm/prewarm/internal/notice"
 	"github.com/prewarm/prewarm/internal/problem"
 	"github.com/prewarm/prewarm/registry"
 	"github.com/prewarm/prewarm/warmer"
@@ -250,8 +251,9 @@ func (s *Store) Remembered(ctx context.Context) ([]warmer.Memory, error) {
 // maxPasses bounds how many passes of a host are kept.
 const maxPasses = 500
 
-// SavePass writes a pass down, or what became of it.
-func (s *Store) SavePass(ctx context.Context, p warmer.Pass) error {
+// SavePass writes a pass down, or what became of it, and what people are to be told
+// of it, or neither.
+func (s *Store) SavePass(ctx context.Context, p warmer.Pass, notices ...notice.Event) error {
 	err := s.inTx(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO passes (id, host, begun_at, ended_at, record) VALUES ($1, $2, $3, $4, $5)
 			ON CONFLICT (id) DO UPDATE SET ended_at = excluded.ended_at, record = excluded.record`,
@@ -261,10 +263,16 @@ func (s *Store) SavePass(ctx context.Context, p warmer.Pass) error {
 		}
 		_, err = tx.ExecContext(ctx, `DELETE FROM passes WHERE host = $1 AND id < (
 			SELECT min(id) FROM (SELECT id FROM passes WHERE host = $1 ORDER BY id DESC LIMIT $2) AS newest)`, p.Host, maxPasses)
-		return err
+		if err != nil {
+			return err
+		}
+		return insertNotices(ctx, tx, notices)
 	})
 	if err != nil {
 		return fmt.Errorf("save the prune pass %s: %w", p.ID, err)
+	}
+	if len(notices) > 0 {
+		s.toldNotices()
 	}
 	return nil
 }

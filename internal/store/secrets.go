@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/prewarm/prewarm/internal/notice"
 	"github.com/prewarm/prewarm/runner"
 )
 
@@ -23,10 +24,10 @@ func (s *Store) Secrets(ctx context.Context, run string) ([]byte, error) {
 // updateAndErase writes down what became of a run, and forgets its secrets, or
 // neither. The database overwrites what is deleted; its log, which has the pages
 // as they were, is emptied within a second.
-func (s *Store) updateAndErase(ctx context.Context, r runner.Run) error {
+func (s *Store) updateAndErase(ctx context.Context, r runner.Run, notices []notice.Event) error {
 	var erased int64
 	err := s.inTx(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, updateRun, runValues(r)...); err != nil {
+		if err := updateIn(ctx, tx, r, notices); err != nil {
 			return err
 		}
 		result, err := tx.ExecContext(ctx, `DELETE FROM run_secrets WHERE run = $1`, r.ID)
@@ -36,7 +37,7 @@ func (s *Store) updateAndErase(ctx context.Context, r runner.Run) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("update run %s, and erase its secrets: %w", r.ID, err)
+		return err
 	}
 	if erased == 0 {
 		return nil

@@ -36,6 +36,7 @@ type Store struct {
 	erased  chan struct{} // holds one token: "empty the log"
 	erasing sync.WaitGroup
 	stop    context.CancelFunc
+	news    chan struct{} // holds one token: "there are notices"
 }
 
 //go:embed migrations/*.sql
@@ -53,7 +54,7 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 		return nil, err
 	}
 	life, stop := context.WithCancel(context.Background())
-	s := &Store{lock: lock, erased: make(chan struct{}, 1), stop: stop}
+	s := &Store{lock: lock, erased: make(chan struct{}, 1), stop: stop, news: make(chan struct{}, 1)}
 	if err := s.open(ctx, filepath.Join(dir, "prewarm.db")); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

@@ -37,6 +37,23 @@ type RegistryOptions struct {
 	CacheOf *Registry
 	// Gate puts a Gate before it.
 	Gate bool
+	// Notify is told of each push; nil: nobody is.
+	Notify *Notify
+}
+
+// Notify is where a registry tells of pushes.
+type Notify struct {
+	URL           string
+	Authorization string // the header of that name
+}
+
+// section is that of the registry's configuration. Blobs are no news.
+func (n *Notify) section() map[string]any {
+	return map[string]any{"endpoints": []any{map[string]any{
+		"name": "notify", "url": n.URL, "headers": map[string]any{"Authorization": []string{n.Authorization}},
+		"timeout": "1s", "threshold": 5, "backoff": "1s",
+		"ignore": map[string]any{"mediatypes": []string{"application/octet-stream"}, "actions": []string{"pull", "mount", "delete"}},
+	}}}
 }
 
 func (o RegistryOptions) gated() bool { return o.Gate || o.TLS || o.Tokens > 0 }
@@ -113,6 +130,9 @@ func (f *Fleet) checkRegistry(o RegistryOptions) error {
 // registrySections are what the options add to the registry's configuration.
 func (f *Fleet) registrySections(r *Registry, o RegistryOptions) (map[string]any, error) {
 	sections := map[string]any{}
+	if o.Notify != nil {
+		sections["notifications"] = o.Notify.section()
+	}
 	switch {
 	case o.Tokens > 0:
 		scheme := "http"

@@ -22,7 +22,7 @@ const terminalRule = "what a terminal shows is the command line's business"
 // everybody.
 var libraries = []library{
 	{path: "database/sql", by: []string{"internal/store"}, why: "SQL stays in one adapter, so that PostgreSQL can follow"},
-	{path: "net/http", by: []string{"internal/api", "internal/docker", "internal/server", "registry"}, inTests: true, why: "the domain, its configuration and its state speak no HTTP"},
+	{path: "net/http", by: []string{"internal/api", "internal/docker", "internal/metrics", "internal/notify", "internal/server", "registry", "registry/webhook"}, inTests: true, why: "the domain, its configuration and its state speak no HTTP"},
 	{path: "net/http/httptest", by: onlyTests, inTests: true, why: "it makes fakes and comparisons, and the program has none"},
 
 	{path: "github.com/danielgtaylor/huma/v2", by: []string{"internal/api", "internal/server"}, why: "the API's shapes and its handlers are all that knows the framework"},
@@ -36,10 +36,14 @@ var libraries = []library{
 	{path: "github.com/santhosh-tekuri/jsonschema/v6", by: onlyTests, inTests: true, why: "it checks the schema that config makes"},
 	{path: "github.com/Masterminds/semver/v3", by: []string{"internal/selection"}, why: "what a version is is decided in one place"},
 	{path: "golang.org/x/crypto", by: []string{"internal/docker"}, why: "engines are reached over ssh in process; nothing else needs more than the standard library"},
-	{path: "golang.org/x/time/rate", by: []string{"registry"}, why: "requests to registries are what has a rate"},
+	{path: "golang.org/x/time/rate", by: []string{"internal/server", "registry", "warmer/hints"}, why: "requests to registries, those of callers, and the looks that strangers ask for, are what has a rate"},
 	{path: "go.yaml.in/yaml/v3", by: []string{"config"}, why: "the configuration is all that is YAML"},
 	{path: "github.com/pressly/goose/v3", by: []string{"internal/store"}, why: "migrations belong to the state"},
+	{path: "github.com/prometheus/client_golang", by: []string{"internal/metrics"}, why: "the domain tells what happens, and one adapter knows who counts"},
 	{path: "modernc.org/sqlite", by: []string{"internal/store"}, why: "SQL stays in one adapter, so that PostgreSQL can follow"},
+
+	{path: "github.com/slack-go/slack", by: []string{"internal/notify"}, why: "people are told in one place"},
+	{path: "github.com/wneessen/go-mail", by: []string{"internal/notify"}, why: "people are told in one place"},
 
 	{path: "github.com/spf13/cobra", by: []string{"cmd/prewarm"}, why: "flags and verbs are the command line's business"},
 	{path: "github.com/spf13/pflag", by: []string{"cmd/prewarm"}, why: "flags and verbs are the command line's business"},
@@ -49,11 +53,13 @@ var libraries = []library{
 	{path: "github.com/docker/go-units", by: []string{"cmd/prewarm", "config", "warmer"}, why: "sizes are bytes everywhere but before people"},
 
 	{path: "github.com/klauspost/compress/zstd", by: []string{"runner/spool"}, why: "logs that have ended are all that is compressed"},
-	{path: "github.com/cenkalti/backoff/v5", by: []string{"warmer"}, why: "there is one backoff for a copy, and the domain decides it"},
+	{path: "github.com/cenkalti/backoff/v5", by: []string{"internal/notify", "warmer"}, why: "there is one backoff for a copy, and one for a route"},
 	{path: "github.com/google/uuid"},
 	{path: "golang.org/x/sync"},
 
 	{path: "github.com/google/go-cmp", by: []string{"internal/docker/dockertest"}, inTests: true, why: "it makes fakes and comparisons, and the program has none"},
+	{path: "github.com/emersion/go-smtp", by: onlyTests, inTests: true, why: "it makes fakes and comparisons, and the program has none"},
+	{path: "github.com/emersion/go-sasl", by: onlyTests, inTests: true, why: "it makes fakes and comparisons, and the program has none"},
 	{path: "go.uber.org/goleak", by: onlyTests, inTests: true, why: "it makes fakes and comparisons, and the program has none"},
 	{path: "github.com/rogpeppe/go-internal/testscript", by: onlyTests, inTests: true, why: "it tests command lines"},
 	{path: "pgregory.net/rapid", by: onlyTests, inTests: true, why: "it makes fakes and comparisons, and the program has none"},

@@ -25,13 +25,14 @@ var rooms = map[string]room{
 	},
 	"internal/app": {
 		floor: 1, may: []string{
-			"config", "internal/docker", "internal/forward", "internal/problem", "internal/schedule", "internal/seal", "internal/selection",
-			"internal/server", "internal/store", "internal/verify", "registry", "runner", "runner/spool", "warmer", "warmer/prune",
+			"config", "internal/access", "internal/docker", "internal/enroll", "internal/forward", "internal/metrics", "internal/notice", "internal/notify",
+			"internal/problem", "internal/schedule", "internal/seal", "internal/selection",
+			"internal/server", "internal/store", "internal/verify", "registry", "registry/webhook", "runner", "runner/spool", "warmer", "warmer/hints", "warmer/prune",
 		},
 		why: "the composition root knows all rooms, and no room knows it but the command line",
 	},
 	"config": {
-		floor: 2, may: []string{"internal/problem", "internal/schedule", "internal/selection", "registry"},
+		floor: 2, may: []string{"internal/notice", "internal/problem", "internal/schedule", "internal/selection", "registry", "registry/webhook"},
 		why: "config parses values of the leaves and knows nothing of what is done with them",
 	},
 	"internal/docker": {
@@ -47,13 +48,13 @@ var rooms = map[string]room{
 		floor: 2, may: []string{"internal/problem"}, why: adapterRule,
 	},
 	"internal/server": {
-		floor: 2, may: []string{"internal/api", "internal/problem", "registry", "runner", "warmer", "warmer/prune"}, why: adapterRule,
+		floor: 2, may: []string{"internal/access", "internal/api", "internal/problem", "registry", "registry/webhook", "runner", "warmer", "warmer/hints", "warmer/prune"}, why: adapterRule,
 	},
 	"internal/store": {
-		floor: 2, may: []string{"internal/problem", "registry", "runner", "warmer", "warmer/prune"}, why: adapterRule,
+		floor: 2, may: []string{"internal/access", "internal/notice", "internal/problem", "registry", "runner", "warmer", "warmer/hints", "warmer/prune"}, why: adapterRule,
 	},
 	"runner": {
-		floor: 3, may: []string{"internal/failpoint", "internal/problem", "registry", "runner/spool"}, why: domainRule,
+		floor: 3, may: []string{"internal/failpoint", "internal/notice", "internal/problem", "registry", "runner/spool"}, why: domainRule,
 	},
 	"runner/spool": {
 		floor: 4, may: []string{"internal/problem"},
@@ -67,7 +68,7 @@ var rooms = map[string]room{
 		floor: 2, why: "internal/verify runs a program and says how it ended; it knows nothing of what is verified",
 	},
 	"warmer": {
-		floor: 3, may: []string{"internal/failpoint", "internal/problem", "internal/schedule", "internal/selection", "registry", "warmer/prune"}, why: domainRule,
+		floor: 3, may: []string{"internal/failpoint", "internal/notice", "internal/problem", "internal/schedule", "internal/selection", "registry", "warmer/prune"}, why: domainRule,
 	},
 	"warmer/prune": {
 		floor: 4, may: []string{"registry"},
@@ -88,6 +89,30 @@ var rooms = map[string]room{
 	"internal/api": {
 		floor: 5, may: []string{"internal/problem"},
 		why: "internal/api is the wire, which both ends share; it knows neither the domain behind it nor the command line before it",
+	},
+	"internal/access": {
+		floor: 5, may: []string{"internal/problem"},
+		why: "internal/access decides who may do what; it knows neither HTTP nor what is done",
+	},
+	"internal/notice": {
+		floor: 6,
+		why:   "internal/notice is what people are told of, and knows nobody who tells",
+	},
+	"registry/webhook": {
+		floor: 4, may: []string{"internal/problem", "registry"},
+		why: "registry/webhook reads what senders send: bytes in, events out",
+	},
+	"warmer/hints": {
+		floor: 3, may: []string{"internal/failpoint", "internal/problem", "registry", "registry/webhook"}, why: domainRule,
+	},
+	"internal/notify": {
+		floor: 2, may: []string{"internal/failpoint", "internal/notice", "internal/problem"}, why: adapterRule,
+	},
+	"internal/metrics": {
+		floor: 2, may: []string{"internal/problem", "registry", "runner", "warmer", "warmer/prune"}, why: adapterRule,
+	},
+	"internal/enroll": {
+		floor: 2, may: []string{"internal/problem"}, why: adapterRule,
 	},
 	"internal/problem": {
 		floor: 6,

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -50,7 +51,8 @@ type Server struct {
 }
 
 // Serve starts prewarm serve with a configuration file and waits until it is
-// ready. What it logs goes to log; env is further environment, as NAME=VALUE.
+// ready. What it logs goes to log; env is further environment, as NAME=VALUE, and
+// further flags, as --name=value.
 func Serve(ctx context.Context, binary, configFile, address string, log io.Writer, env ...string) (*Server, error) {
 	s, err := Start(binary, configFile, address, log, env...)
 	if err != nil {
@@ -67,8 +69,17 @@ func Serve(ctx context.Context, binary, configFile, address string, log io.Write
 // ready.
 func Start(binary, configFile, address string, log io.Writer, env ...string) (*Server, error) {
 	s := &Server{Binary: binary, ConfigFile: configFile, URL: "http://" + address, exited: make(chan struct{})}
-	s.cmd = exec.Command(binary, "serve", "--config", configFile)
-	s.cmd.Env = append(os.Environ(), env...)
+	args := []string{"serve", "--config", configFile}
+	s.cmd = exec.Command(binary)
+	s.cmd.Env = os.Environ()
+	for _, e := range env {
+		if strings.HasPrefix(e, "--") {
+			args = append(args, e)
+		} else {
+			s.cmd.Env = append(s.cmd.Env, e)
+		}
+	}
+	s.cmd.Args = append(s.cmd.Args, args...)
 	s.cmd.Stderr = io.MultiWriter(log, &s.tail)
 	// A signal for a terminal's whole group is for whoever started us.
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}

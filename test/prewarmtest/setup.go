@@ -19,6 +19,10 @@ type Setup struct {
 	Limits string
 	// Prune is that section, in YAML; empty: the defaults.
 	Prune string
+	// Further is YAML that is appended: sections that are not named here.
+	Further string
+	// Server are further keys of that section, as in "public_url: https://x.test".
+	Server string
 	// What follows are entries of the sections of these names, in YAML.
 	Registries, Hosts, Images []string
 }
@@ -43,7 +47,11 @@ func Config(f *fleet.Fleet, address, state string, images ...string) string {
 
 func (s Setup) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "server: {listen: %s}\nstate: {path: %s}\n", s.Address, s.State)
+	server := []string{"listen: " + s.Address}
+	if s.Server != "" {
+		server = append(server, s.Server)
+	}
+	fmt.Fprintf(&b, "server: %s\nstate: {path: %s}\n", entry(server), s.State)
 	for key, value := range map[string]string{"hosts_file": s.HostsFile, "limits": s.Limits, "prune": s.Prune} {
 		if value != "" {
 			fmt.Fprintf(&b, "%s: %s\n", key, value)
@@ -61,6 +69,7 @@ func (s Setup) String() string {
 	section("registries", s.Registries)
 	section("hosts", s.Hosts)
 	section("images", s.Images)
+	b.WriteString(s.Further)
 	return b.String()
 }
 
