@@ -128,6 +128,22 @@ func (w *Warmer) Paused(what Activity) (paused bool, changed <-chan struct{}) {
 	return w.isPaused(what, ""), w.changed
 }
 
+// AwaitResume waits while an activity is paused on the fleet; false when ctx
+// ended.
+func (w *Warmer) AwaitResume(ctx context.Context, what Activity) bool {
+	for {
+		paused, changed := w.Paused(what)
+		if !paused {
+			return ctx.Err() == nil
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-changed:
+		}
+	}
+}
+
 // Pauses lists what is paused, the fleet's first.
 func (w *Warmer) Pauses() []Pause {
 	w.mu.Lock()

@@ -1,14 +1,12 @@
 package app
 
 import (
-	"crypto/x509"
-	"encoding/pem"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/prewarm/prewarm/config"
+	"github.com/prewarm/prewarm/internal/enroll"
 	"github.com/prewarm/prewarm/internal/metrics"
 )
 
@@ -65,19 +63,9 @@ func endOf(file string) time.Time {
 	if file == "" {
 		return time.Time{}
 	}
-	text, err := os.ReadFile(file)
+	all, err := enroll.ReadCertificates(file)
 	if err != nil {
 		return time.Time{}
 	}
-	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type != "CERTIFICATE" {
-			continue // its key, in the same file
-		}
-		shown, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return time.Time{}
-		}
-		return shown.NotAfter
-	}
-	return time.Time{}
+	return all[0].NotAfter
 }

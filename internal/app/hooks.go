@@ -52,7 +52,9 @@ func (l looks) LookAt(ctx context.Context, image string, tags []string) ([]hints
 	return all, err
 }
 
-func (l looks) Paused() (bool, <-chan struct{}) { return l.warmer.Paused(warmer.Watching) }
+func (l looks) AwaitResume(ctx context.Context) bool {
+	return l.warmer.AwaitResume(ctx, warmer.Watching)
+}
 
 // deliveries are counted by hook.
 func (a *App) deliveries() []metrics.Hook {

@@ -91,28 +91,13 @@ func (a *App) watch(ctx context.Context, image config.Image) {
 		case <-due:
 		case <-again.C:
 		}
-		if !a.awaitResume(ctx) {
+		if !a.warmer.AwaitResume(ctx, warmer.Watching) {
 			return
 		}
 		if wait := w.look(ctx); wait > 0 {
 			again.Reset(wait)
 		} else {
 			again.Stop()
-		}
-	}
-}
-
-// awaitResume waits while watching is paused; false when ctx ended.
-func (a *App) awaitResume(ctx context.Context) bool {
-	for {
-		paused, changed := a.warmer.Paused(warmer.Watching)
-		if !paused {
-			return ctx.Err() == nil
-		}
-		select {
-		case <-ctx.Done():
-			return false
-		case <-changed:
 		}
 	}
 }

@@ -90,10 +90,20 @@ func (i *images) LookAt(ctx context.Context, image string, tags []string) ([]hin
 	return found, err
 }
 
-func (i *images) Paused() (bool, <-chan struct{}) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return i.paused, i.changed
+func (i *images) AwaitResume(ctx context.Context) bool {
+	for {
+		i.mu.Lock()
+		paused, changed := i.paused, i.changed
+		i.mu.Unlock()
+		if !paused {
+			return ctx.Err() == nil
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-changed:
+		}
+	}
 }
 
 func (i *images) pause(paused bool) {

@@ -64,7 +64,7 @@ func (r *Receiver) follow(l *looker) {
 			}
 			continue
 		}
-		if l.limit.Wait(l.life) != nil || !r.awaitResume(l.life) || !r.enter(l.life) {
+		if l.limit.Wait(l.life) != nil || !r.opts.Images.AwaitResume(l.life) || !r.enter(l.life) {
 			return
 		}
 		r.look(l)
@@ -188,21 +188,6 @@ func isAnswer(err error) bool {
 		return !slices.ContainsFunc(joined.Unwrap(), func(err error) bool { return !isAnswer(err) })
 	}
 	return problem.CodeOf(err) == problem.TagNotFound
-}
-
-// awaitResume waits while looking is paused; false when ctx ended.
-func (r *Receiver) awaitResume(ctx context.Context) bool {
-	for {
-		paused, changed := r.opts.Images.Paused()
-		if !paused {
-			return ctx.Err() == nil
-		}
-		select {
-		case <-ctx.Done():
-			return false
-		case <-changed:
-		}
-	}
 }
 
 // enter waits for room for another look; false when ctx ended.

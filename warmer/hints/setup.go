@@ -55,9 +55,8 @@ type Images interface {
 	// LookAt looks at some tags of an image in the registry now, or at all where
 	// none is named.
 	LookAt(ctx context.Context, image string, tags []string) ([]Look, error)
-	// Paused tells whether nobody is to look for now, and gives a channel that is
-	// closed at the next change.
-	Paused() (paused bool, changed <-chan struct{})
+	// AwaitResume waits while nobody is to look; false when ctx ended.
+	AwaitResume(ctx context.Context) bool
 }
 
 // Look is what a look at one tag found.
