@@ -3,6 +3,7 @@
 // signals, environment.
 //
 //	program                      "program" and its version
+//	program LINES [PAUSE_MS]     what the job of the Node image prints, where that is wanted and there is no Node
 //	program print LINE...        each argument as a line
 //	program lines N [PAUSE]      "line 1" … "line N", PAUSE between them
 //	program count N [WIDTH]      the numbers 1 … N as fast as it can, padded with blanks to WIDTH
@@ -102,6 +103,9 @@ func (p program) run(args []string) int {
 		"oom":     oom,
 	}
 	do, ok := verbs[verb]
+	if n, err := strconv.Atoi(verb); err == nil {
+		do, ok = func(a []string) (int, error) { return p.job(n, a) }, true
+	}
 	if !ok {
 		fmt.Fprintf(p.err, "program: no verb %q\n", verb)
 		return exitUsage
@@ -140,6 +144,23 @@ func (p program) lines(args []string) (int, error) {
 		}
 		fmt.Fprintln(p.out, "line", i+1)
 	}
+	return 0, nil
+}
+
+// job is what node/job.js does.
+func (p program) job(n int, args []string) (int, error) {
+	pause := 1000
+	if len(args) > 0 {
+		var err error
+		if pause, err = number(args); err != nil {
+			return 0, err
+		}
+	}
+	for i := range n {
+		fmt.Fprintf(p.out, "line %d of %d: job %s\n", i+1, n, p.version())
+		time.Sleep(time.Duration(pause) * time.Millisecond)
+	}
+	fmt.Fprintln(p.out, "done")
 	return 0, nil
 }
 

@@ -30,6 +30,8 @@ func TestVerbs(t *testing.T) {
 		{"print", 0, "", ""},
 		{"print a b", 0, "a\nb\n", ""},
 		{"lines 3", 0, "line 1\nline 2\nline 3\n", ""},
+		{"2 0", 0, "line 1 of 2: job v1\nline 2 of 2: job v1\ndone\n", ""},
+		{"1 x", exitUsage, "", "program: 1: strconv.ParseUint: parsing \"x\": invalid syntax\n"},
 		{"count 3", 0, "1\n2\n3\n", ""},
 		{"count 2 4", 0, "1   \n2   \n", ""},
 		{"bytes a\\r\\xff", 0, "a\r\xff", ""},
