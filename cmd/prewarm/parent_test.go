@@ -72,6 +72,61 @@ func TestParentGone(t *testing.T) {
 	}
 }
 
+// A task of Airflow is killed, and with it goes who read the output: a run that
+// prints is not canceled for that, for a retry comes for it. The shell between
+// the two is not killed.
+func TestTaskKilled(t *testing.T) {
+	t.Parallel()
+	for name, program := range map[string]string{
+		"it prints":                         "prewarm run",
+		"a shell of several commands":       "true; prewarm run",
+		"a shell, and the program is quiet": "true; prewarm run --quiet",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			program, quiet := strings.CutSuffix(program, " --quiet")
+			s := newStub(t, 200, func(s *stub) { s.live, s.pace = true, 20*time.Millisecond })
+			if quiet {
+				s.lines = s.lines[:1]
+			}
+			status := statusOf(t, killTask(t, s, program))
+			if !strings.Contains(status, `"code": 129,`) {
+				t.Errorf("status file: %s", status)
+			}
+			select {
+			case <-s.canceled:
+				t.Error("the run was canceled")
+			default:
+			}
+		})
+	}
+}
+
+// killTask runs a command as a BashOperator does, in a session of its own with
+// a pipe to the task's process, kills that process when the first line is there,
+// and gives the path of the status file.
+func killTask(t *testing.T, s *stub, command string) string {
+	t.Helper()
+	dir := t.TempDir()
+	file, out := filepath.Join(dir, "status"), filepath.Join(dir, "out")
+	command += " jobs --airflow --map-index -1 --epoch 0 --status-file " + file + " >" + dir + "/pipe 2>&1; true"
+	task := exec.CommandContext(t.Context(), "sh", "-c",
+		`mkfifo "$0/pipe"; setsid sh -c "$1" & while read -r line; do echo "$line" >>"$0/out"; done <"$0/pipe"`, dir, command)
+	task.Env = withEnv(airflowEnv, append(os.Environ(), "PREWARM_URL="+s.URL)...)
+	if err := task.Start(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, 10*time.Second, func() bool {
+		printed, _ := os.ReadFile(out) // it comes with the first line
+		return strings.Contains(string(printed), "line 1")
+	})
+	if err := task.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = task.Wait() // it was killed
+	return file
+}
+
 // Who starts it under nohup wants it to stay, to the run's end.
 func TestParentGoneUnderNohup(t *testing.T) {
 	t.Parallel()

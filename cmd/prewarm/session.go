@@ -26,10 +26,10 @@ type session struct {
 	airflow bool
 	request api.SubmitRun
 
-	signals  chan os.Signal
-	orphaned <-chan struct{}
-	word     string  // of the submit: all of its tries are one call
-	seen     api.Run // as it was when it was seen last
+	signals chan os.Signal
+	parents parents
+	word    string  // of the submit: all of its tries are one call
+	seen    api.Run // as it was when it was seen last
 }
 
 // ending is a run that ended, or why that was not seen.
@@ -48,7 +48,7 @@ func (s *session) stay(ctx context.Context) error {
 	// A write to a closed pipe is to be an error, not our end: there is a run
 	// to cancel.
 	signal.Ignore(syscall.SIGPIPE)
-	s.orphaned = watchParent(ctx)
+	s.parents = watchParents(ctx, s.airflow)
 
 	submitted, err := s.submit(ctx)
 	if err != nil {
@@ -62,12 +62,17 @@ func (s *session) stay(ctx context.Context) error {
 	select {
 	case e := <-f.ended:
 		return s.settle(ctx, e)
-	case <-s.orphaned:
+	case <-s.parents.gone:
 		f.quiet()
-		return &codeError{code: exitOrphan, hurry: true, err: fmt.Errorf("the program that started this one is gone; run %s goes on", s.seen.ID)}
+		return s.orphaned()
 	case caught := <-s.signals:
 		return s.interrupted(ctx, f, caught)
 	}
+}
+
+// orphaned is how it ends when nobody waits for it any more.
+func (s *session) orphaned() error {
+	return &codeError{code: exitOrphan, hurry: true, err: fmt.Errorf("the program that started this one is gone; run %s goes on", s.seen.ID)}
 }
 
 // leave prints what is needed to find the run again.
@@ -97,7 +102,7 @@ func (s *session) submit(ctx context.Context) (api.Submitted, error) {
 	select {
 	case a := <-answered:
 		return a.submitted, a.err
-	case <-s.orphaned:
+	case <-s.parents.gone:
 		return api.Submitted{}, &codeError{code: exitOrphan, hurry: true, err: errors.New("the program that started this one is gone; the server may have accepted the run")}
 	case caught := <-s.signals:
 		select {
@@ -167,10 +172,13 @@ func joinedText(s api.Submitted) []string {
 
 // settle is how the program ends when the log has: by the run's outcome. A run
 // whose output can't be printed is canceled rather than left to itself: nobody
-// would see what it does, nor how it ends.
+// would see what it does, nor how it ends. One whose reader was killed together
+// with, or as, the program that waits goes on: another try will come for it.
 func (s *session) settle(ctx context.Context, e ending) error {
 	var output *outputError
 	switch {
+	case errors.As(e.err, &output) && errors.Is(output.err, syscall.EPIPE) && s.parents.leave():
+		return s.orphaned()
 	case errors.As(e.err, &output):
 		coded, _ := s.cancel(ctx, exitUnknown, fmt.Errorf("its output could not be printed: %w", output.err))
 		if errors.Is(output.err, syscall.EPIPE) {
