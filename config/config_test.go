@@ -107,7 +107,7 @@ func TestLoadFull(t *testing.T) {
 			{Name: "ghcr.io", CAFile: certs + "/ca.pem", CertFile: certs + "/client.pem", KeyFile: certs + "/client.key", Seed: true},
 		},
 		Hosts: []Host{
-			{Name: "etl-1", Endpoint: "unix:///var/run/docker.sock", Labels: map[string]string{"pool": "etl", "rack": "1.10"}, Limits: Limits{Pulls: 3, Runs: 8}, Disk: Disk{High: Mark{Percent: 85.5}, Low: Mark{Percent: 70}}, Env: []string{"REGION=eu-1", "GREETING=a=b, c"}, Binds: []string{"/srv/data", "/"}},
+			{Name: "etl-1", Endpoint: "unix:///var/run/docker.sock", Aliases: []string{"tcp://10.0.0.1:2375", "etl-1.internal:2376"}, Labels: map[string]string{"pool": "etl", "rack": "1.10"}, Limits: Limits{Pulls: 3, Runs: 8}, Disk: Disk{High: Mark{Percent: 85.5}, Low: Mark{Percent: 70}}, Env: []string{"REGION=eu-1", "GREETING=a=b, c"}, Binds: []string{"/srv/data", "/"}},
 			{Name: "etl-2", Endpoint: "tcp://10.0.0.2:2375", Insecure: true, Labels: map[string]string{"pool": "etl"}, Limits: defaultLimits(), Disk: Disk{High: Mark{Bytes: 45 * gib}, Low: Mark{Bytes: 45 * gib}, Budget: 50 * gib}},
 			{
 				Name: "web-1", Endpoint: "tcp://[fd00::3]:2376", Labels: map[string]string{"pool": "web"}, Limits: defaultLimits(),

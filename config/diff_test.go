@@ -56,10 +56,10 @@ func TestDiff(t *testing.T) {
 		"what runs get": {
 			[]string{
 				"repository: node}\n", "repository: node, run: {env: [A=Zq7Xw9Kp], memory: 2g, init: true, mounts: [a1:/a], labels: {team: etl}, timeout: 2h}}\n",
-				"labels: {pool: etl}", "labels: {pool: etl}, env: [A=Zq7Xw9Kp], binds: [/srv]",
+				"labels: {pool: etl}", "labels: {pool: etl}, env: [A=Zq7Xw9Kp], binds: [/srv], aliases: ['tcp://a:1', etl-1]",
 			},
 			[]string{
-				"hosts etl-1: env changed", "hosts etl-1: binds none -> /srv",
+				"hosts etl-1: aliases none -> tcp://a:1, etl-1", "hosts etl-1: env changed", "hosts etl-1: binds none -> /srv",
 				"images jobs: run.env changed", "images jobs: run.mounts none -> type=volume,source=a1,target=/a", "images jobs: run.memory none -> 2g",
 				"images jobs: run.init false -> true", "images jobs: run.labels none -> team=etl", "images jobs: run.timeout none -> 2h",
 			},

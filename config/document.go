@@ -57,6 +57,7 @@ type hostsFileDoc struct {
 type hostDoc struct {
 	Name     string            `mapstructure:"name" yaml:"name"`
 	Endpoint string            `mapstructure:"endpoint" yaml:"endpoint"`
+	Aliases  plainList         `mapstructure:"aliases" yaml:"aliases,omitempty,flow"`
 	Insecure bool              `mapstructure:"insecure" yaml:"insecure,omitempty"`
 	TLS      *tlsDoc           `mapstructure:"tls" yaml:"tls,omitempty"` // a pointer: "tls: {}" says something
 	SSH      *sshDoc           `mapstructure:"ssh" yaml:"ssh,omitempty"`

@@ -15,6 +15,8 @@ type Host struct {
 	// Endpoint is unix:///path, tcp://host:port or ssh://user@host, the latter
 	// with a port and a socket's path where they are not the usual ones.
 	Endpoint string
+	// Aliases are other addresses under which callers know the engine.
+	Aliases  []string
 	Insecure bool     // tcp without TLS
 	TLS      *HostTLS // of tcp; else nil
 	SSH      *HostSSH // of ssh; else nil
@@ -36,8 +38,9 @@ type Limits struct {
 // two get in each other's way; eight runs fit a small machine.
 func defaultLimits() Limits { return Limits{Pulls: 2, Runs: 8} }
 
-// known are the hosts so far, over both files.
-type known struct{ names, endpoints names }
+// known are the hosts so far, over both files. An address leads to one engine:
+// addresses are endpoints and aliases.
+type known struct{ names, addresses names }
 
 func (r *reader) hosts(docs []hostDoc, seen known) []Host {
 	var list []Host
@@ -57,10 +60,11 @@ func (r *reader) hosts(docs []hostDoc, seen known) []Host {
 		host.TLS = r.hostTLS(entry, scheme, doc)
 		host.SSH = r.hostSSH(entry, scheme, doc)
 		host.Disk = r.disk(entry+".disk", scheme, doc.Disk)
-		if first, taken := seen.endpoints[host.Endpoint]; taken && host.Endpoint != "" {
+		if first, taken := seen.addresses[host.Endpoint]; taken && host.Endpoint != "" {
 			r.add(entry+".endpoint", host.Endpoint, fmt.Sprintf("%s is this engine already", first), "make one entry of the two")
 		}
-		seen.endpoints[host.Endpoint] = entry
+		seen.addresses[host.Endpoint] = entry
+		host.Aliases = r.aliases(entry, doc.Aliases, seen.addresses)
 		list = append(list, host)
 	}
 	return list

@@ -9,14 +9,14 @@ import (
 // fleet makes the hosts of the configuration and, behind them, those of the
 // file that it names.
 func (r *reader) fleet(doc document) (hosts []Host, file string, err error) {
-	seen := known{names: make(names), endpoints: make(names)}
+	seen := known{names: make(names), addresses: make(names)}
 	hosts = r.hosts(doc.Hosts, seen)
 	file, text := r.namedFile("hosts_file", doc.HostsFile, maxFile)
 	if file == "" {
 		return hosts, "", nil
 	}
 	// Messages count entries by their own file.
-	for _, entries := range []names{seen.names, seen.endpoints} {
+	for _, entries := range []names{seen.names, seen.addresses} {
 		for name := range entries {
 			entries[name] += " of " + r.position("hosts").file
 		}

@@ -49,6 +49,7 @@ const (
 	capabilityPattern = `^([cC][aA][pP]_)?[A-Za-z_]+$`
 	securityPattern   = `^(no-new-privileges|apparmor=|label=|seccomp=)`
 	syslogPattern     = `^([uU][nN][iI][xX]:///|([tT][cC][pP]|[uU][dD][pP])://[^/@]+:[0-9]+$)`
+	aliasPattern      = `^[!-~]+$`
 	endpointPattern   = `^([uU][nN][iI][xX]:///|[tT][cC][pP]://|[sS][sS][hH]://[^@/]+@)[^?#]+$`
 )
 
@@ -97,6 +98,7 @@ var fleetKeys = map[string]key{
 
 	"host.name":     {about: "The host's name.", required: true, pattern: namePattern, bare: true},
 	"host.endpoint": {about: "unix:///path, tcp://host:port or ssh://user@host[:port][/path.sock].", required: true, pattern: endpointPattern},
+	"host.aliases":  {about: "Other addresses under which callers know this engine, as in tcp://10.0.0.11:2375: what they name is placed here.", pattern: aliasPattern},
 	"host.insecure": {about: "Plain tcp without TLS: root on that machine for everyone who reaches the port.", standard: false},
 	"host.tls":      {about: "TLS of a tcp endpoint."},
 	"host.ssh":      {about: "The login of an ssh endpoint."},

@@ -22,18 +22,18 @@ const (
 
 var accessKeys = map[string]key{
 	"server.listen":     {about: "Address and port of the API. Beyond loopback it needs tls, or insecure.", standard: defaultListen, pattern: `:[0-9]+$`},
-	"server.public_url": {about: "How people reach the API, for links in what they are told.", pattern: urlPattern},
+	"server.public_url": {about: "How people reach the API, for links to logs in what they are told and in the answers to submits.", pattern: urlPattern},
 	"server.tls":        {about: "The certificate of the API."},
 	"server.insecure":   {about: "HTTP without TLS beyond this machine: whoever is in between reads the tokens.", standard: false},
-	"server.link_life":  {about: "How long the link of a notice opens a log to whoever has it; 0: it asks for a token.", standard: "168h", pattern: durationPattern, bare: true},
+	"server.link_life":  {about: "How long a link opens a log to whoever has it; 0: it asks for a token.", standard: "168h", pattern: durationPattern, bare: true},
 	"server.limits":     {about: "What one caller may take."},
 
 	"serverTLS.cert":      {about: "A PEM file with the server's certificate, and those between it and its root.", pattern: filePattern},
 	"serverTLS.key":       {about: "A PEM file with the certificate's key, without a passphrase.", pattern: filePattern},
 	"serverTLS.client_ca": {about: "A PEM file with the certificates of those who sign callers' certificates.", pattern: filePattern},
 
-	"serverLimits.rate":      {about: "Requests of one caller, as in 50/s.", standard: "50/s", pattern: ratePattern},
-	"serverLimits.followers": {about: "Logs and events that one caller follows at the same time.", standard: 500, least: 1},
+	"serverLimits.rate":      {about: "Requests of one caller, as in 50/s; cancels and rejects are counted apart.", standard: "50/s", pattern: ratePattern},
+	"serverLimits.followers": {about: "Logs, events and ends of runs that one caller waits for at the same time.", standard: 500, least: 1},
 
 	"auth.tokens":       {about: "Tokens, beside those of prewarm token create."},
 	"auth.certificates": {about: "Holders of client certificates, with server.tls.client_ca."},

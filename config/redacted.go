@@ -68,7 +68,7 @@ func (reg Registry) document() registryDoc {
 
 func (h Host) document() hostDoc {
 	return hostDoc{
-		Name: h.Name, Endpoint: h.Endpoint, Insecure: h.Insecure, Labels: h.Labels,
+		Name: h.Name, Endpoint: h.Endpoint, Aliases: h.Aliases, Insecure: h.Insecure, Labels: h.Labels,
 		TLS: (*tlsDoc)(h.TLS), SSH: (*sshDoc)(h.SSH),
 		Limits: limitsDoc{Pulls: h.Limits.Pulls, Runs: h.Limits.Runs}, Disk: h.Disk.document(), Env: h.Env, Binds: h.Binds,
 	}

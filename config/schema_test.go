@@ -99,7 +99,7 @@ func TestSchemaTakesExamples(t *testing.T) {
 var unseen = regexp.MustCompile(`^(file-(merge-key|two-documents)` +
 	`|(host|image|registry)-name-taken|host-endpoint-(taken|ssh-same|ssh-p.*|tcp-.*)|host-(ssh|tls)-not-.*|host-tls-(and-insecure|ca-missing|key-other)` +
 	`|host-ssh-k.*|hosts-file-.*|host-disk-(budget-(below|small)|low-above|small|tcp|units)` +
-	`|host-(binds-(spelling|twice)|env-twice)` +
+	`|host-(aliases-(endpoint|other|password|taken|twice)|binds-(spelling|twice)|env-twice)` +
 	`|run-(cpus-(nano|zero)|cap-drop|dns|label-ours|memory-(exponent|large|small|swap-small)|mount-.*|network-(host|policy)|security-opt-p.*|shm|stop-.*|ulimit-.*)` +
 	`|runner-(grace|log-.*|max-result|secret-key-.*)|policy-(cap-.*|networks-host|sysctl-host)|forward-(address-missing|path-.*|twice)` +
 	`|prune-(host-(labels-(empty|none)|nothing)|protect-twice|schedule.*|window.*)|image-prune-keep-min` +

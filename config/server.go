@@ -37,7 +37,7 @@ type ServerTLS struct {
 // ServerLimits bound what one caller takes.
 type ServerLimits struct {
 	Rate      float64 // requests of one caller in a second
-	Followers int     // logs and events that one caller follows at once
+	Followers int     // logs, events and ends of runs that one caller follows at once
 }
 
 // State is what Prewarm keeps between its lives.

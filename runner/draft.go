@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,17 +15,72 @@ import (
 
 // draft makes a run of a submit, and refuses what can't be.
 func (r *Runner) draft(a *asked, ruled verdict) (*live, *scopeUse, error) {
-	ask := a.Ask
-	target, use, err := r.target(a)
-	if err != nil && (problem.CodeOf(err) != problem.NoCurrent || ask.Terms.WaitWarm == 0) {
+	j, err := r.judge(a, ruled)
+	if err != nil {
 		return nil, nil, err
+	}
+	if len(j.against) > 0 {
+		return nil, nil, j.against[0]
+	}
+	l := newLive(j.run)
+	l.ready = j.run.Terms.WaitWarm == 0 // it would have been refused
+	return l, j.use, nil
+}
+
+// judged is a submit as it was judged before anything of it is written down.
+type judged struct {
+	run Run
+	use *scopeUse
+	// against is what speaks against it, the first of which is answered.
+	against []error
+}
+
+// judge makes a run of a submit and looks whether it can be. An error tells that
+// this was not found out; what speaks against the run is in what is judged, the
+// first of it or, where the ask wants that, all.
+func (r *Runner) judge(a *asked, ruled verdict) (judged, error) {
+	target, use, err := r.target(a)
+	var missing *missing
+	if errors.As(err, &missing) {
+		return judged{}, err
+	}
+	j := judged{use: use}
+	if err != nil && (problem.CodeOf(err) != problem.NoCurrent || a.Terms.WaitWarm == 0) {
+		j.against = append(j.against, err)
 	}
 	r.mu.Lock()
 	defaults, policy := r.setup.Images[target.Image], r.setup.Policy
 	r.mu.Unlock()
+	if j.run, err = runOf(a.Ask, target, defaults, ruled); err != nil {
+		return judged{}, err
+	}
+	for _, objects := range []func() []error{
+		func() []error { return policy.objections(j.run.Spec) },
+		func() []error { return a.objections(j.run) },
+		func() []error { return scopeless(j.run) },
+	} {
+		if len(j.against) == 0 || a.all {
+			j.against = append(j.against, objects()...)
+		}
+	}
+	if len(j.against) > 0 && !a.all {
+		return j, nil
+	}
+	if err := r.startable(j.run, use); err != nil {
+		if !a.sought && coldCodes[problem.CodeOf(err)] {
+			return judged{}, r.seek(a, j.run)
+		}
+		j.against = append(j.against, err)
+	}
+	return j, nil
+}
+
+// runOf is the run that a submit asks for, of what its image's name means; the
+// zero Target: nothing.
+func runOf(ask Ask, target Target, defaults ImageOptions, ruled verdict) (Run, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
-		return nil, nil, fmt.Errorf("make a run id: %w", err)
+		return Run{}, fmt.Errorf("make a run id: %w", err)
 	}
 	run := Run{
 		ID: id.String(), Asked: ask.Spec, Spec: ask.Spec.over(defaults.Spec), Terms: ask.Terms, Idempotency: ask.Idempotency,
@@ -34,24 +90,15 @@ func (r *Runner) draft(a *asked, ruled verdict) (*live, *scopeUse, error) {
 	if run.Terms.Limit == 0 {
 		run.Terms.Limit = defaults.Limit
 	}
-	if err := policy.check(run.Spec); err != nil {
-		return nil, nil, err
+	return run, nil
+}
+
+// scopeless objects to the volume of a scope that is not there.
+func scopeless(run Run) []error {
+	if run.Spec.ScopeVolume == "" || run.Terms.Scope != "" {
+		return nil
 	}
-	if err := ask.permits(run); err != nil {
-		return nil, nil, err
-	}
-	if run.Spec.ScopeVolume != "" && run.Terms.Scope == "" {
-		return nil, nil, problem.New(problem.InvalidRequest, "scope_volume: the run has no pin scope", "say pin_scope, too")
-	}
-	l := newLive(run)
-	l.ready = run.Terms.WaitWarm == 0 // it is refused below otherwise
-	if err := r.startable(l.run, use); err != nil {
-		if !a.sought && coldCodes[problem.CodeOf(err)] {
-			return nil, nil, r.seek(a, l.run)
-		}
-		return nil, nil, err
-	}
-	return l, use, nil
+	return []error{problem.New(problem.InvalidRequest, "scope_volume: the run has no pin scope", "say pin_scope, too")}
 }
 
 // coldCodes say that a digest is not warm, as far as is known without asking the

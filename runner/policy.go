@@ -2,6 +2,7 @@ package runner
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -9,26 +10,36 @@ import (
 	"github.com/prewarm/prewarm/internal/problem"
 )
 
-// check refuses what the policy does not allow.
+// check refuses what the policy does not allow, by the first of it.
 func (p Policy) check(s Spec) error {
-	if what, mend := p.forbids(s); what != "" {
-		return notAllowed("the server's policy", what, mend+" in the server's configuration")
+	if all := p.objections(s); len(all) > 0 {
+		return all[0]
 	}
 	return nil
 }
 
-// permits refuses what the caller's token does not allow.
-func (a Ask) permits(run Run) error {
-	if err := mayUse(run.Image, a.Images); err != nil {
-		return err
+// objections are all that the server's policy has against a spec.
+func (p Policy) objections(s Spec) []error {
+	var all []error
+	for _, b := range p.breaches(s) {
+		all = append(all, notAllowed("the server's policy", b.what, b.mend+" in the server's configuration"))
+	}
+	return all
+}
+
+// objections are all that the caller's token has against a run.
+func (a Ask) objections(run Run) []error {
+	var all []error
+	if err := mayUse(run.Image, a.Images); err != nil && run.Image != "" {
+		all = append(all, err) // what a name means is known
 	}
 	if a.Policy == nil {
-		return nil
+		return all
 	}
-	if what, _ := a.Policy.forbids(run.Spec); what != "" {
-		return notAllowed("the policy of the caller's token", what, "use a token that allows it")
+	for _, b := range a.Policy.breaches(run.Spec) {
+		all = append(all, notAllowed("the policy of the caller's token", b.what, "use a token that allows it"))
 	}
-	return nil
+	return all
 }
 
 // mayUse refuses an image that is not one of those that the caller's token is for.
@@ -50,9 +61,12 @@ func matches(name string, patterns []string) bool {
 	})
 }
 
-// forbids gives what the policy does not allow of a spec, and how it would allow
-// it; empty: it allows all.
-func (p Policy) forbids(s Spec) (what, mend string) {
+// breach is something that a policy does not allow, and how it would allow it.
+type breach struct{ what, mend string }
+
+// breaches gives what the policy does not allow of a spec.
+func (p Policy) breaches(s Spec) []breach {
+	var all []breach
 	for _, ask := range []struct {
 		wants   bool
 		allowed bool
@@ -66,63 +80,62 @@ func (p Policy) forbids(s Spec) (what, mend string) {
 		{!ofHost(s.Network), len(p.Networks) == 0 || slices.Contains(p.Networks, networkOf(s)), "network " + networkOf(s), "add it to runner.policy.networks"},
 	} {
 		if ask.wants && !ask.allowed {
-			return ask.what, ask.mend
+			all = append(all, breach{ask.what, ask.mend})
 		}
 	}
-	if what, mend := p.forbidsPrivilege(s); what != "" {
-		return what, mend
-	}
-	return p.forbidsFile(s)
+	return slices.Concat(all, p.privilegeBreaches(s), p.fileBreaches(s))
 }
 
-func (p Policy) forbidsPrivilege(s Spec) (what, mend string) {
+func (p Policy) privilegeBreaches(s Spec) []breach {
+	var all []breach
 	for _, c := range s.CapAdd {
 		if !slices.ContainsFunc(p.CapAdd, func(a string) bool { return capability(a) == "ALL" || capability(a) == capability(c) }) {
-			return "capability " + c, "add it to runner.policy.cap_add"
+			all = append(all, breach{"capability " + c, "add it to runner.policy.cap_add"})
 		}
 	}
 	for _, o := range s.SecurityOpt {
 		if !slices.Contains([]string{"no-new-privileges", "no-new-privileges:true", "no-new-privileges=true"}, o) && !slices.Contains(p.SecurityOpt, o) {
-			return "security option " + o, "add it to runner.policy.security_opt"
+			all = append(all, breach{"security option " + o, "add it to runner.policy.security_opt"})
 		}
 	}
-	for name := range s.Sysctls {
+	for _, name := range slices.Sorted(maps.Keys(s.Sysctls)) {
 		if !slices.Contains(p.Sysctls, name) {
-			return "sysctl " + name, "add it to runner.policy.sysctls"
+			all = append(all, breach{"sysctl " + name, "add it to runner.policy.sysctls"})
 		}
 	}
 	for _, d := range s.Devices {
 		if !below(d.Host, p.Devices) {
-			return "device " + d.Host, "add it to runner.policy.devices"
+			all = append(all, breach{"device " + d.Host, "add it to runner.policy.devices"})
 		}
 	}
 	for _, r := range s.DeviceRequests {
 		for _, id := range r.IDs {
 			if isCDI(r.Driver, id) && !slices.Contains(p.Devices, id) {
-				return "device " + id, "add it to runner.policy.devices"
+				all = append(all, breach{"device " + id, "add it to runner.policy.devices"})
 			}
 		}
 	}
-	return "", ""
+	return all
 }
 
-func (p Policy) forbidsFile(s Spec) (what, mend string) {
+func (p Policy) fileBreaches(s Spec) []breach {
+	var all []breach
 	for _, m := range s.Mounts {
 		switch {
 		case m.Kind == Bind && !mountable(m.Source, p.BindMounts):
-			return "bind mount of " + m.Source, "add the folder, or FOLDER/** for all below it, to runner.policy.bind_mounts"
+			all = append(all, breach{"bind mount of " + m.Source, "add the folder, or FOLDER/** for all below it, to runner.policy.bind_mounts"})
 		case m.Kind == Volume && strings.HasPrefix(m.Source, ownVolumes):
-			return "volume " + m.Source, "names that begin with " + ownVolumes + " are Prewarm's own: use scope_volume for files of a pin scope"
+			all = append(all, breach{"volume " + m.Source, "names that begin with " + ownVolumes + " are Prewarm's own: use scope_volume for files of a pin scope"})
 		case m.Kind == Volume && m.Source != "" && !p.mayMount(m.Source):
-			return "volume " + m.Source, "add its name, or its beginning and *, to runner.policy.volumes"
+			all = append(all, breach{"volume " + m.Source, "add its name, or its beginning and *, to runner.policy.volumes"})
 		}
 	}
 	for _, e := range s.SecretEnv {
 		if e.File != "" && !below(e.File, p.SecretFiles) {
-			return "secret file " + e.File, "add its folder to runner.policy.secret_files"
+			all = append(all, breach{"secret file " + e.File, "add its folder to runner.policy.secret_files"})
 		}
 	}
-	return "", ""
+	return all
 }
 
 // ownVolumes begins the names of volumes that nobody else may use.

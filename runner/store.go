@@ -20,7 +20,8 @@ type Images interface {
 	// WarmHosts knows of what nothing but a scope wants.
 	Seek(ctx context.Context, image string, pin registry.Pin)
 	// WarmHosts tells where a pin is warm, and for the image's other hosts why
-	// it is not. A host that is drained is among the latter: "drained".
+	// it is not. A host that is drained is among the latter: "drained". The zero
+	// pin is warm nowhere.
 	WarmHosts(image string, pin registry.Pin) (warm []string, cold map[string]string)
 	// Facts are what is known of a host's engine.
 	Facts(host string) Facts

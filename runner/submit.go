@@ -54,6 +54,7 @@ type asked struct {
 	Ask
 	fresh  *Target // what the registry shows
 	sought bool    // its digest was looked for on the hosts
+	all    bool    // all that speaks against it is wanted, not just the first
 }
 
 // missing is what a submit needs to know, and how it is found out.

@@ -196,7 +196,29 @@ func (w *Warmer) notManaged(name string) error {
 	if near := w.nearest(name); len(near) > 0 {
 		message += "; nearest: " + strings.Join(near, ", ")
 	}
-	return problem.New(problem.ImageNotManaged, message, yamlToAdd(name))
+	return problem.New(problem.ImageNotManaged, message, w.mendOf(name))
+}
+
+// mendOf says how a name would have an answer. One that begins with an entry's
+// own means its repository. The caller holds mu.
+func (w *Warmer) mendOf(name string) string {
+	if image, digest, ok := strings.Cut(name, "@"); ok && w.entryNamed(image) != nil {
+		return fmt.Sprintf("a digest is named with its repository: %s@%s", w.entryNamed(image).Repository, digest)
+	}
+	if image, tag, ok := strings.Cut(name, ":"); ok && w.entryNamed(image) != nil {
+		return fmt.Sprintf("to have that tag managed, too, add to images: {name: %s-%s, repository: %s, track: {tag: %s}}",
+			image, strings.ToLower(strings.ReplaceAll(tag, "_", "-")), w.entryNamed(image).Repository, tag)
+	}
+	return yamlToAdd(name)
+}
+
+func (w *Warmer) entryNamed(image string) *entry {
+	for _, e := range w.entries {
+		if e.Image == image {
+			return e
+		}
+	}
+	return nil
 }
 
 // nearest gives up to three names that may have been meant; jobs, too, for

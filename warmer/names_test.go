@@ -26,7 +26,8 @@ func TestNamingAnImage(t *testing.T) {
 		}{
 			"job":               {problem.ImageNotManaged, []string{"nearest: jobs", "{name: job, repository: registry.example.com/team/job, track: {tag: latest}}"}},
 			"other/app:1.2":     {problem.ImageNotManaged, []string{"{name: app, repository: docker.io/other/app, track: {tag: 1.2}}"}},
-			"jobs:other":        {problem.ImageNotManaged, []string{"nearest: jobs"}},
+			"jobs:Other_1":      {problem.ImageNotManaged, []string{"nearest: jobs", "{name: jobs-other-1, repository: " + repository + ", track: {tag: Other_1}}"}},
+			"jobs@sha256:12":    {problem.ImageNotManaged, []string{"named with its repository: " + repository + "@sha256:12"}},
 			repository + ":old": {problem.ImageNotManaged, nil},
 			repository + "@sha256:" + strings.Repeat("f", 64): {problem.DigestNotManaged, []string{"neither current nor kept for a rollback of jobs:latest"}},
 			"":        {problem.ImageNotManaged, nil},

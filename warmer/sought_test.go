@@ -222,6 +222,9 @@ func TestAskingForADigestThatNothingTellsOf(t *testing.T) {
 		s.expectWhere(one, nil, map[string]string{"a": "not looked at yet", "b": "not looked at yet"})
 		s.settle(time.Second)
 		s.expectWhere(one, []string{"b"}, map[string]string{"a": "not there, and nothing wants"})
+		if warm, cold := s.w.WarmHosts("jobs", registry.Pin{}); len(warm) != 0 || len(cold) == 0 {
+			t.Errorf("no digest is warm: %v %v", warm, cold)
+		}
 		if warm, cold := s.w.WarmHosts("nope", one); len(warm)+len(cold) != 0 {
 			t.Errorf("of no image: %v %v", warm, cold)
 		}

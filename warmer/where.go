@@ -11,13 +11,20 @@ import (
 // WarmHosts tells on which of an image's hosts a pin is warm and may be run
 // now, and for the others why not: a host that is drained among them, and all
 // of them for a digest that is not trusted yet. The pin need be no rollout's
-// any more. It asks nobody: see Seek.
+// any more; the zero Pin, of an image that has no digest yet, is warm nowhere. It
+// asks nobody: see Seek.
 func (w *Warmer) WarmHosts(image string, pin registry.Pin) (warm []string, cold map[string]string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	cold = make(map[string]string)
 	e := w.entryOf(image)
 	if e == nil {
+		return nil, cold
+	}
+	if pin.IsZero() {
+		for _, name := range e.Hosts {
+			cold[name] = "there is no digest yet"
+		}
 		return nil, cold
 	}
 	if !e.live(pin) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net"
+	"net/netip"
 	"net/url"
 	"strings"
 )
@@ -110,14 +111,20 @@ func parseURI(text string) (w connectionFields, x extra, err error) {
 // address is where the server is: http, unless the schema, the host or the type
 // says https.
 func (w connectionFields) address() (string, error) {
+	if w.Schema != "" && w.Schema != "http" && w.Schema != "https" {
+		return "", errConnection
+	}
 	scheme, host := "http", w.Host
 	if before, after, ok := strings.Cut(host, "://"); ok {
 		scheme, host = before, after
 	} else if w.Schema == "https" || w.Schema == "" && w.Type == "https" {
 		scheme = "https"
 	}
+	if ip, err := netip.ParseAddr(host); err == nil && ip.Is6() {
+		host = "[" + host + "]"
+	}
 	u, err := url.Parse(scheme + "://" + host)
-	if err != nil || u.Hostname() == "" || u.User != nil {
+	if err != nil || scheme != "http" && scheme != "https" || u.Hostname() == "" || u.User != nil {
 		return "", errConnection
 	}
 	if w.Port != "" && w.Port != "0" && u.Port() == "" {

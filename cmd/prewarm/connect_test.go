@@ -31,7 +31,10 @@ func TestConnectionsOfAirflow(t *testing.T) {
 		"extra in a URI":       {`http://:p@h/?__extra__=%7B%22ca_cert%22%3A+%22%2Fca%22%7D`, airflowConnection{url: "http://h", token: "p", ca: "/ca"}},
 		"as Airflow writes":    {`prewarm://https://:t@host%3A8470`, airflowConnection{url: "https://host:8470", token: "t"}},
 		"a host with a scheme": {`http://:t@https%3A%2F%2Fhost:8470/`, airflowConnection{url: "https://host:8470", token: "t"}},
-		"IPv6":                 {`{"host":"::1"}`, airflowConnection{}},
+		"IPv6":                 {`{"host":"::1","port":8470}`, airflowConnection{url: "http://[::1]:8470"}},
+		"another scheme":       {`{"host":"ftp://h"}`, airflowConnection{}},
+		"another schema":       {`{"host":"h","schema":"htps"}`, airflowConnection{}},
+		"no port":              {`{"host":"h:port"}`, airflowConnection{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -41,12 +41,13 @@ func (f *airflowFlags) apply(r *api.SubmitRun) error {
 		return err
 	}
 	r.Key = task.key(f.terms.key)
-	r.Epoch = max(task.epoch, 0) // below 0 where the DAG has more retries than it had
+	try, tried := f.tryNumber()
+	r.Epoch = epochOf(task.epoch, try, tried)
 	if r.PinScope == "" {
 		r.PinScope = task.dag + "/" + task.run
 	}
 	if r.Join = f.terms.join; r.Join == "" {
-		if r.Join, err = f.join(r.Epoch); err != nil {
+		if r.Join, err = f.join(r.Epoch, try, tried); err != nil {
 			return err
 		}
 	}
@@ -121,19 +122,36 @@ func (f *airflowFlags) given(value, variable string) string {
 	return value
 }
 
-// join says what may answer the submit. A clear at try n makes n the epoch
-// (Airflow sets max_tries to n + retries), so the first try of an epoch is the
-// one after it. An ended run under its key then belongs to a DAG run that was
-// deleted and made again: it is not taken. A later try takes the success of an
-// earlier one, whose end its worker did not live to see.
-func (f *airflowFlags) join(epoch int64) (string, error) {
+// tryNumber is which try at the task this is, from 1 on; false: nobody knows.
+func (f *airflowFlags) tryNumber() (int64, bool) {
 	word, _ := f.caller.lookup(airflowContext + "TRY_NUMBER")
 	try, err := strconv.ParseInt(word, 10, 64)
+	return max(try, 1), err == nil
+}
+
+// epochOf is the epoch that was given, unless it can be none. A clear at try n
+// makes n the epoch (Airflow sets max_tries to n + retries), so one that is not
+// below the try comes of no clear: the DAG has fewer retries than it had when the
+// task was made. From the try above it on nothing tells the two apart, and it is
+// taken for a clear. One below 0 comes of a DAG that has more.
+func epochOf(given, try int64, tried bool) int64 {
+	if given < 0 || tried && given >= try {
+		return 0
+	}
+	return given
+}
+
+// join says what may answer the submit. The first try of an epoch is the one
+// after the clear that made it. An ended run under its key then belongs to a DAG
+// run that was deleted and made again: it is not taken. A later try takes the
+// success of an earlier one, whose end its worker did not live to see.
+func (f *airflowFlags) join(epoch, try int64, tried bool) (string, error) {
 	switch {
-	case err != nil:
+	case !tried:
+		word, _ := f.caller.lookup(airflowContext + "TRY_NUMBER")
 		return "", fmt.Errorf("--airflow: the variable %sTRY_NUMBER is %q, so nobody knows whether this is a retry: "+
 			"write --join success on a retry, --join active otherwise", airflowContext, word)
-	case try == epoch+1:
+	case try == epoch+1: // in epoch 0 that is try 1
 		return "active", nil
 	default:
 		return "success", nil

@@ -59,16 +59,22 @@ func TestAirflowTerms(t *testing.T) {
 		key  string
 		want api.SubmitRun // epoch and join
 	}{
-		"first try":              {withEnv(airflowEnv, "AIRFLOW_CTX_TRY_NUMBER=1"), airflowArgs, key + "-1", api.SubmitRun{Join: "active"}},
-		"retry":                  {airflowEnv, airflowArgs, key + "-1", api.SubmitRun{Join: "success"}},
-		"cleared after try 1":    {airflowEnv, []string{"--airflow", "--map-index=-1", "--epoch=1"}, key + "-1", api.SubmitRun{Epoch: 1, Join: "active"}},
-		"its retry":              {withEnv(airflowEnv, "AIRFLOW_CTX_TRY_NUMBER=3"), []string{"--airflow", "--map-index=-1", "--epoch=1"}, key + "-1", api.SubmitRun{Epoch: 1, Join: "success"}},
-		"mapped":                 {airflowEnv, []string{"--airflow", "--map-index", "7", "--epoch", "0"}, key + "7", api.SubmitRun{Join: "success"}},
-		"by variables":           {withEnv(airflowEnv, "AIRFLOW_CTX_MAP_INDEX=7", "AIRFLOW_CTX_EPOCH=1"), []string{"--airflow"}, key + "7", api.SubmitRun{Epoch: 1, Join: "active"}},
-		"flags over variables":   {withEnv(airflowEnv, "AIRFLOW_CTX_MAP_INDEX=7", "AIRFLOW_CTX_EPOCH=1"), airflowArgs, key + "-1", api.SubmitRun{Join: "success"}},
-		"more retries than then": {airflowEnv, []string{"--airflow", "--map-index=-1", "--epoch=-3"}, key + "-1", api.SubmitRun{Join: "success"}},
-		"a run of several":       {airflowEnv, append(airflowArgs, "--key", "second"), key + "-1/second", api.SubmitRun{Join: "success"}},
-		"the caller decides":     {withEnv(airflowEnv, "AIRFLOW_CTX_TRY_NUMBER="), append(airflowArgs, "--join", "active"), key + "-1", api.SubmitRun{Join: "active"}},
+		"first try":               {withEnv(airflowEnv, "AIRFLOW_CTX_TRY_NUMBER=1"), airflowArgs, key + "-1", api.SubmitRun{Join: "active"}},
+		"retry":                   {airflowEnv, airflowArgs, key + "-1", api.SubmitRun{Join: "success"}},
+		"cleared after try 1":     {airflowEnv, []string{"--airflow", "--map-index=-1", "--epoch=1"}, key + "-1", api.SubmitRun{Epoch: 1, Join: "active"}},
+		"its retry":               {withEnv(airflowEnv, "AIRFLOW_CTX_TRY_NUMBER=3"), []string{"--airflow", "--map-index=-1", "--epoch=1"}, key + "-1", api.SubmitRun{Epoch: 1, Join: "success"}},
+		"mapped":                  {airflowEnv, []string{"--airflow", "--map-index", "7", "--epoch", "0"}, key + "7", api.SubmitRun{Join: "success"}},
+		"by variables":            {withEnv(airflowEnv, "AIRFLOW_CTX_MAP_INDEX=7", "AIRFLOW_CTX_EPOCH=1"), []string{"--airflow"}, key + "7", api.SubmitRun{Epoch: 1, Join: "active"}},
+		"flags over variables":    {withEnv(airflowEnv, "AIRFLOW_CTX_MAP_INDEX=7", "AIRFLOW_CTX_EPOCH=1"), airflowArgs, key + "-1", api.SubmitRun{Join: "success"}},
+		"more retries than then":  {airflowEnv, []string{"--airflow", "--map-index=-1", "--epoch=-3"}, key + "-1", api.SubmitRun{Join: "success"}},
+		"fewer retries than then": {withEnv(airflowEnv, "AIRFLOW_CTX_TRY_NUMBER=1"), []string{"--airflow", "--map-index=-1", "--epoch=3"}, key + "-1", api.SubmitRun{Join: "active"}},
+		"then a retry":            {withEnv(airflowEnv, "AIRFLOW_CTX_TRY_NUMBER=3"), []string{"--airflow", "--map-index=-1", "--epoch=3"}, key + "-1", api.SubmitRun{Join: "success"}},
+		"then a clear":            {withEnv(airflowEnv, "AIRFLOW_CTX_TRY_NUMBER=4"), []string{"--airflow", "--map-index=-1", "--epoch=3"}, key + "-1", api.SubmitRun{Epoch: 3, Join: "active"}},
+		"by variable, too":        {withEnv(airflowEnv, "AIRFLOW_CTX_MAP_INDEX=7", "AIRFLOW_CTX_EPOCH=2"), []string{"--airflow"}, key + "7", api.SubmitRun{Join: "success"}},
+		"before the first try":    {withEnv(airflowEnv, "AIRFLOW_CTX_TRY_NUMBER=0"), airflowArgs, key + "-1", api.SubmitRun{Join: "active"}},
+		"an epoch without a try":  {withEnv(airflowEnv, "AIRFLOW_CTX_TRY_NUMBER="), []string{"--airflow", "--map-index=-1", "--epoch=3", "--join=success"}, key + "-1", api.SubmitRun{Epoch: 3, Join: "success"}},
+		"a run of several":        {airflowEnv, append(airflowArgs, "--key", "second"), key + "-1/second", api.SubmitRun{Join: "success"}},
+		"the caller decides":      {withEnv(airflowEnv, "AIRFLOW_CTX_TRY_NUMBER="), append(airflowArgs, "--join", "active"), key + "-1", api.SubmitRun{Join: "active"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

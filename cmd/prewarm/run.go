@@ -36,6 +36,8 @@ func (c *cli) newRun() *cobra.Command {
 			"passed, 123 when it may have run but its outcome is not known; the reason is on stderr. With\n" +
 			"--status-file it is in a file as well, where no code of the program can be mistaken for it; a 125\n" +
 			"without that file is one of a command line that was not understood.\n\n" +
+			"With --dry-run nothing is executed, and no registry asked: it says which image and digest would run,\n" +
+			"which hosts could take it, where it is warm, and all that it would be refused for; then 125.\n\n" +
 			"SIGTERM cancels the run and ends the program within a second, with 143. SIGINT (Ctrl-C) cancels\n" +
 			"it and prints on until its end, then 130; a second one ends the program at once. A run whose\n" +
 			"output nobody reads any more (prewarm run ... | head) is canceled as well, with 141. When the\n" +
@@ -47,6 +49,7 @@ func (c *cli) newRun() *cobra.Command {
 			"  prewarm run node-jobs -e DAY=2026-11-22 --secret-env TOKEN --memory 2g -- node dist/import.js\n" +
 			"  prewarm run node-jobs --key import/2026-11-22 --deadline 2h --print-result -- node dist/import.js\n" +
 			"  prewarm run node-jobs --airflow --map-index 3 --epoch 0 -- node dist/import.js\n" +
+			"  prewarm run node-jobs --privileged --dry-run -- node dist/import.js\n" +
 			"  prewarm run node-jobs --wait-warm 10m -d -- node dist/import.js\n" +
 			"  prewarm run registry.example.com/etl/node-jobs:latest -v /srv/data:/data:ro --entrypoint sh -- -c 'ls /data | wc -l'",
 		Args:              runArgs,
@@ -90,6 +93,9 @@ func (c *cli) run(cmd *cobra.Command, f *runFlags, args []string) error {
 	}
 	if err != nil {
 		return file.close(s.seen, notExecuted(err))
+	}
+	if f.local.dryRun {
+		return c.dryRun(cmd.Context(), cmd, s.request)
 	}
 	return file.close(s.seen, s.stay(cmd.Context()))
 }

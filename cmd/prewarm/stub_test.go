@@ -26,7 +26,8 @@ type stub struct {
 	every    int                               // lines after which a connection breaks; 0: none
 	fault    func(r *http.Request, n int) bool // the n-th request breaks before it is answered; nil: none
 	refuse   func(r *http.Request, n int) *api.Problem
-	live     bool // the run goes on until it is canceled
+	live     bool          // the run goes on until it is canceled
+	pace     time.Duration // between lines; 0: all at once
 	requests int
 	met      met
 
@@ -177,6 +178,10 @@ func (s *stub) logs(w http.ResponseWriter, r *http.Request) {
 		}
 		if lines.Encode(l) != nil {
 			return
+		}
+		if s.pace > 0 {
+			_ = http.NewResponseController(w).Flush()
+			time.Sleep(s.pace)
 		}
 	}
 	_ = http.NewResponseController(w).Flush()

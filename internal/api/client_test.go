@@ -67,6 +67,19 @@ func TestEveryCall(t *testing.T) {
 	}
 }
 
+func TestARunIsChecked(t *testing.T) {
+	t.Parallel()
+	d := &domain{}
+	c := ours(t, d)
+	got, err := c.CheckRun(t.Context(), api.SubmitRun{Image: odd, Key: odd})
+	want := api.RunCheck{Image: odd, Hosts: []string{odd}, Warm: []string{}, Problems: []api.RunProblem{{Code: "no_current", Detail: "none", Mend: "wait"}}}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" || d.ask.Spec.Image != odd || d.ask.Terms.Key != odd {
+		t.Errorf("%v, asked %+v (-want +got):\n%s", err, d.ask, diff)
+	}
+	_, err = c.CheckRun(t.Context(), api.SubmitRun{})
+	expectCode(t, err, problem.InvalidRequest)
+}
+
 func TestRunsAreFiltered(t *testing.T) {
 	t.Parallel()
 	d := &domain{}

@@ -193,6 +193,11 @@ func (r *runs) Submit(_ context.Context, ask runner.Ask) (runner.Answer, error) 
 	return runner.Answer{Run: r.d().run(), Joined: ask.Terms.Key != "", Differs: []string{"env"}, Scope: runner.ScopeRenewed}, nil
 }
 
+func (r *runs) Check(_ context.Context, ask runner.Ask) (runner.Checked, error) {
+	r.ask = ask
+	return runner.Checked{Target: runner.Target{Image: odd}, Hosts: []string{odd}, Problems: []error{problem.New(problem.NoCurrent, "none", "wait")}}, nil
+}
+
 func (r *runs) Get(_ context.Context, id string) (runner.Run, error) {
 	return r.d().run(), r.d().know(id, problem.RunNotFound)
 }

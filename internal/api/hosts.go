@@ -4,7 +4,12 @@ import "time"
 
 // Host is one Docker host.
 type Host struct {
-	Name        string    `json:"name"`
+	Name     string            `json:"name"`
+	Endpoint string            `json:"endpoint,omitempty" doc:"Of the engine, as configured; missing: the host has left the configuration." example:"tcp://10.0.0.11:2376"`
+	Aliases  []string          `json:"aliases" doc:"Other addresses under which callers know the engine, as configured. An address is one host's."`
+	Labels   map[string]string `json:"labels" doc:"As configured."`
+	Binds    []string          `json:"binds" doc:"Folders that this host has and others may lack, as configured: what mounts below one of them is placed on hosts that have it."`
+
 	Contact     string    `json:"contact" enum:"unknown,reachable,unreachable,duplicate_engine"`
 	Since       time.Time `json:"since" doc:"When the contact became what it is."`
 	Reason      string    `json:"reason,omitempty" doc:"Why it is not reachable."`

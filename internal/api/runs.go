@@ -217,6 +217,7 @@ type Submitted struct {
 	Joined  bool     `json:"joined,omitempty" doc:"An earlier run of the key answers this submit."`
 	Differs []string `json:"differs,omitempty" doc:"The fields in which the joined run differs from what was asked."`
 	Scope   string   `json:"scope,omitempty" enum:"new,existing,renewed" doc:"How the submit met its pin scope."`
+	Link    string   `json:"link,omitempty" doc:"Where people read the log, in a browser: whoever has the link, for server.link_life from now on; with a link_life of 0, who has a token. Missing without a server.public_url." example:"https://prewarm.example.com/runs/01933c5e-9c1b-7f4e-8f7a-2d6d1c1b7a55/log"`
 }
 
 // Runs is a list of runs, newest first.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/url"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"github.com/prewarm/prewarm/config"
@@ -53,23 +52,18 @@ func certificateFiles(t config.ServerTLS) server.CertificateFiles {
 }
 
 // serverSetup is what the server takes of a changed configuration.
-func serverSetup(c config.Server) server.Setup {
-	s := server.Setup{Rate: c.Limits.Rate, Followers: c.Limits.Followers, Links: c.LinkLife > 0}
-	if public, err := url.Parse(c.PublicURL); err == nil {
+func (a *App) serverSetup(c *config.Config) server.Setup {
+	s := server.Setup{
+		Rate: c.Server.Limits.Rate, Followers: c.Server.Limits.Followers, Links: c.Server.LinkLife > 0, LogLink: a.logLink(c.Server),
+		Hosts: make(map[string]server.HostSetup, len(c.Hosts)),
+	}
+	if public, err := url.Parse(c.Server.PublicURL); err == nil {
 		s.PublicHost = public.Hostname()
 	}
+	for _, h := range c.Hosts {
+		s.Hosts[h.Name] = server.HostSetup{Endpoint: h.Endpoint, Aliases: h.Aliases, Labels: h.Labels, Binds: h.Binds}
+	}
 	return s
-}
-
-// signer makes what signs links for so long; nil: they are not signed.
-func (a *App) signer(life time.Duration) func(run string) string {
-	if life == 0 {
-		return nil
-	}
-	return func(run string) string {
-		until := time.Now().Add(life)
-		return url.Values{"until": {strconv.FormatInt(until.Unix(), 10)}, "sign": {a.links.Sign(run, until)}}.Encode()
-	}
 }
 
 // renewAccess takes from a configuration who may come in, and what they are
@@ -81,7 +75,7 @@ func (a *App) renewAccess(next *config.Config) {
 		a.opts.Logger.Warn("the last token was taken out of the configuration: nobody can come in until there is one in auth.tokens again; " +
 			"after the next start without one, everybody on this machine may do everything")
 	}
-	a.server.Reconfigure(serverSetup(next.Server))
+	a.server.Reconfigure(a.serverSetup(next))
 	a.renewCertificates(next.Server)
 }
 

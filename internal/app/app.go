@@ -123,7 +123,7 @@ func (a *App) build(ctx context.Context) error {
 	a.server = server.New(server.Options{
 		Images: a.warmer, Runs: a.runner, Registry: a.registries, Webhooks: a.hints, Notices: notices{a.notifier, state}, Reloads: a.reloads.status,
 		Version: a.opts.Version, Logger: log,
-		Access: a.keys, Audit: state, Links: a.links, Certificates: a.certificates, Metrics: a.metrics.Handler(), Setup: serverSetup(c.Server),
+		Access: a.keys, Audit: state, Links: a.links, Certificates: a.certificates, Metrics: a.metrics.Handler(), Setup: a.serverSetup(c),
 	})
 	if err := a.warmer.Load(ctx); err != nil {
 		return err

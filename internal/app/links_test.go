@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/prewarm/prewarm/config"
+	"github.com/prewarm/prewarm/internal/api"
 	"github.com/prewarm/prewarm/internal/notice"
 	"github.com/prewarm/prewarm/internal/store"
 	"github.com/prewarm/prewarm/runner"
@@ -145,6 +146,57 @@ func TestTheLinkOfAMessageOpensTheLog(t *testing.T) {
 	c.Server.LinkLife = time.Hour
 	if status, page := start(t, c).open(t, body.Link); status != http.StatusForbidden || !strings.Contains(page, "another key") {
 		t.Errorf("with another key: %d %s", status, page)
+	}
+}
+
+// Who submits gets the link that people read the log by, such as Airflow's users.
+func TestASubmitAnswersALink(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		public, begins string
+		life           time.Duration
+		opens          int // what the link answers to who has no token
+	}{
+		"signed":              {"https://prewarm.test/warm", "https://prewarm.test/warm/runs/", time.Hour, http.StatusOK},
+		"asking for a token":  {"https://prewarm.test", "https://prewarm.test/runs/", 0, http.StatusUnauthorized},
+		"no address of ours":  {"", "", time.Hour, 0},
+		"no address, no life": {"", "", 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			conf := load(t, gone+"images:\n  - {name: jobs, repository: registry.test/jobs}\n")
+			conf.Server.PublicURL, conf.Server.LinkLife = c.public, c.life
+			conf.Auth.Tokens = []config.Token{{Name: "ci", Value: "hunter2-hunter2-hunter2", Grant: config.Grant{Scopes: []string{"run"}, Namespace: "etl"}}}
+			r := start(t, conf)
+			r.client.Token = "hunter2-hunter2-hunter2"
+			run, err := r.client.Submit(t.Context(), api.SubmitRun{Image: "jobs", WaitWarm: api.Duration(time.Minute)}, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			page, query, signed := strings.Cut(run.Link, "?")
+			if c.begins == "" {
+				if run.Link != "" {
+					t.Errorf("link %q", run.Link)
+				}
+				return
+			}
+			if page != c.begins+run.ID+"/log" || signed != (c.life > 0) {
+				t.Fatalf("link %q", run.Link)
+			}
+			local := "https://prewarm.test/runs/" + run.ID + "/log" // as a proxy passes it on
+			if signed {
+				local += "?" + query
+			}
+			if status, text := r.open(t, local); status != c.opens || status == http.StatusOK && !strings.Contains(text, run.ID) {
+				t.Errorf("%d %s", status, text)
+			}
+			if err := r.stop(); err != nil {
+				t.Fatal(err)
+			}
+			if signed {
+				expectNowhere(t, conf, r.log, query)
+			}
+		})
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 
 // notifySetup makes the routes of the configuration. It asks nobody yet.
 func (a *App) notifySetup(c *config.Config) (notify.Setup, error) {
-	s := notify.Setup{PublicURL: c.Server.PublicURL, Sign: a.signer(c.Server.LinkLife)}
+	s := notify.Setup{Page: logPage(c.Server.PublicURL), Sign: a.signer(c.Server.LinkLife)}
 	for _, n := range c.Notify {
 		r, err := routeOf(n)
 		if err == nil {

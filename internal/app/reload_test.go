@@ -184,15 +184,15 @@ func TestHostsComeAndGo(t *testing.T) {
 		}
 		var b bytes.Buffer
 		for _, h := range all.Hosts {
-			fmt.Fprintf(&b, "%s:%d ", h.Name, h.Runs)
+			fmt.Fprintf(&b, "%s:%d%v%v%v ", strings.ReplaceAll(h.Endpoint, "unix:///nowhere/", ""), h.Runs, h.Aliases, h.Binds, h.Labels)
 		}
 		return b.String()
 	}
-	await(t, "one host", func() bool { return hosts() == "gone:8 " })
-	r.write("hosts:\n  - {name: gone, endpoint: \"unix:///nowhere/docker.sock\", limits: {runs: 3}}\n  - {name: new, endpoint: \"unix:///nowhere/new.sock\"}\n")
-	await(t, "two hosts", func() bool { return hosts() == "gone:3 new:8 " })
+	await(t, "one host", func() bool { return hosts() == "docker.sock:8[][]map[] " })
+	r.write("hosts:\n  - {name: gone, endpoint: \"unix:///nowhere/docker.sock\", limits: {runs: 3}, aliases: [etl-1], binds: [/srv], labels: {a: b}}\n  - {name: new, endpoint: \"unix:///nowhere/new.sock\"}\n")
+	await(t, "two hosts", func() bool { return hosts() == "docker.sock:3[etl-1][/srv]map[a:b] new.sock:8[][]map[] " })
 	r.write("hosts:\n  - {name: new, endpoint: \"unix:///nowhere/new.sock\"}\n")
-	await(t, "the first is gone", func() bool { return hosts() == "new:8 " })
+	await(t, "the first is gone", func() bool { return hosts() == "new.sock:8[][]map[] " })
 }
 
 // The same mistake, read again and again, is told once; after a good configuration

@@ -8,11 +8,11 @@ import (
 )
 
 // linkOf is where to look at what an event is about.
-func linkOf(e notice.Event, public string) string {
-	if public == "" || e.Run == nil || e.Run.ID == "" {
+func linkOf(e notice.Event, page func(run string) string) string {
+	if page == nil || e.Run == nil || e.Run.ID == "" {
 		return ""
 	}
-	return strings.TrimSuffix(public, "/") + "/runs/" + e.Run.ID + "/log"
+	return page(e.Run.ID)
 }
 
 // send delivers a message by a route, with its link signed. A channel may repeat

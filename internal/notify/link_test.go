@@ -21,6 +21,8 @@ const (
 	signedLink = plainLink + "?sign=s3cret&until=9"
 )
 
+func pageOf(run string) string { return "https://prewarm.test/runs/" + run + "/log" }
+
 // linked runs a Notifier whose links are signed, until the test ends.
 func linked(t *testing.T, routes ...notify.Route) (*notify.Notifier, *outbox.Memory) {
 	t.Helper()
@@ -28,7 +30,7 @@ func linked(t *testing.T, routes ...notify.Route) (*notify.Notifier, *outbox.Mem
 	n, err := notify.New(notify.Options{
 		Outbox: box, Noticed: box.Noticed(), Logger: discard,
 		Setup: notify.Setup{
-			Routes: routes, PublicURL: "https://prewarm.test/",
+			Routes: routes, Page: pageOf,
 			Sign: func(run string) string { return "sign=s3cret&until=" + strings.Map(digits, run) },
 		},
 	})

@@ -30,8 +30,9 @@ type Options struct {
 // Setup is what can change while a Notifier runs.
 type Setup struct {
 	Routes []Route
-	// PublicURL is where people reach the server, for links; empty: there are none.
-	PublicURL string
+	// Page gives the address at which people read the log of a run; nil: there
+	// are no links.
+	Page func(run string) string
 	// Sign gives the query by which whoever has a link may read the log of a run;
 	// nil: links have none, and ask for a token. It is asked when a message is
 	// sent: what it gives is kept nowhere.
@@ -45,7 +46,7 @@ type Notifier struct {
 	wake   chan struct{} // holds one token: "route, and look at the routes"
 	mu     sync.Mutex    // of what follows; held while the outbox is changed by routing
 	routes []route
-	public string
+	page   func(run string) string
 	sign   func(run string) string
 	hurry  bool                            // what failed is to be tried again
 	busy   map[string]bool                 // messages that are being sent, by id
@@ -78,7 +79,7 @@ func (n *Notifier) Reconfigure(s Setup) error {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.routes, n.public, n.sign, n.hurry = routes, s.PublicURL, s.Sign, true
+	n.routes, n.page, n.sign, n.hurry = routes, s.Page, s.Sign, true
 	n.stats.use(routes)
 	n.awake()
 	return nil

@@ -40,7 +40,7 @@ func (n *Notifier) Try(ctx context.Context, name, kind string, send bool) ([]Sam
 	var all []Sample
 	for _, k := range kinds {
 		m := sampleOf(name, k, time.Now())
-		r.words.write(&m, n.publicURL())
+		r.words.write(&m, n.pages())
 		if send {
 			if err := n.try(ctx, r, m); err != nil {
 				return nil, err
@@ -68,10 +68,10 @@ func (n *Notifier) try(ctx context.Context, r route, m notice.Message) error {
 	return nil
 }
 
-func (n *Notifier) publicURL() string {
+func (n *Notifier) pages() func(run string) string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.public
+	return n.page
 }
 
 func (n *Notifier) noRoute(name string) error {

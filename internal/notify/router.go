@@ -99,7 +99,7 @@ func (n *Notifier) messagesOf(ctx context.Context, r route, events []notice.Even
 		all = append(all, m)
 	}
 	for i := range all {
-		r.words.write(&all[i], n.public)
+		r.words.write(&all[i], n.page)
 	}
 	return all, nil
 }

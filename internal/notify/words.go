@@ -84,8 +84,8 @@ var functions = template.FuncMap{
 
 // write fills in what a message says. A template that fails for it gives way to
 // the standard words.
-func (w *words) write(m *notice.Message, public string) {
-	m.Link = linkOf(m.Newest(), public)
+func (w *words) write(m *notice.Message, page func(run string) string) {
+	m.Link = linkOf(m.Newest(), page)
 	d := dataOf(*m)
 	m.Title = cut(oneLine(said(w.title, d, d.Title)), maxTitle)
 	m.Text = cut(strings.TrimSpace(said(w.text, d, d.Text)), maxText)

@@ -19,7 +19,7 @@ func said(t *testing.T, e notice.Event, title, text string) (notice.Message, err
 	box := outbox.NewMemory()
 	n, err := notify.New(notify.Options{
 		Outbox: box, Noticed: box.Noticed(), Logger: discard,
-		Setup: notify.Setup{Routes: []notify.Route{{Name: "r", Channel: c, On: notice.Kinds, Title: title, Text: text}}, PublicURL: "https://prewarm.test/"},
+		Setup: notify.Setup{Routes: []notify.Route{{Name: "r", Channel: c, On: notice.Kinds, Title: title, Text: text}}, Page: pageOf},
 	})
 	if err != nil {
 		return notice.Message{}, err

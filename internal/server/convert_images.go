@@ -124,9 +124,10 @@ func copyOf(c warmer.HostCopy) api.HostCopy {
 	return host
 }
 
-func hostOf(h warmer.HostStatus, use runner.HostUse) api.Host {
+func hostOf(h warmer.HostStatus, setup HostSetup, use runner.HostUse) api.Host {
 	host := api.Host{
-		Name: h.Name, Contact: string(h.Contact), Since: h.Since,
+		Name: h.Name, Endpoint: setup.Endpoint, Aliases: listOf(setup.Aliases), Labels: mapOf(setup.Labels), Binds: listOf(setup.Binds),
+		Contact: string(h.Contact), Since: h.Since,
 		Engine: h.Engine.Version, APIVersion: h.Engine.APIVersion, ImageStore: h.Engine.ImageStore, CPUs: h.Engine.CPUs, Memory: h.Engine.Memory,
 		ClockOffset: h.Engine.ClockOffset.Seconds(), Paused: h.Paused, Drained: h.Drained,
 		Drift:   api.Drift{Total: h.Drift.Total, LastHour: h.Drift.LastHour, LastAt: when(h.Drift.Last)},

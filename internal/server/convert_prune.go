@@ -31,6 +31,14 @@ func passOf(p warmer.Pass) api.Pass {
 // listOf is a list that is never null.
 func listOf(names []string) []string { return append([]string{}, names...) }
 
+// mapOf does the same for labels.
+func mapOf(labels map[string]string) map[string]string {
+	if labels == nil {
+		return map[string]string{}
+	}
+	return labels
+}
+
 func stockOf(s warmer.Stock) api.Stock {
 	stock := api.Stock{Host: s.Host, At: s.At, Disk: diskOf(s.Disk), HighBytes: s.High, LowBytes: s.Low, Bytes: s.Bytes, OursBytes: s.Ours, Images: []api.StockImage{}}
 	for _, i := range s.Images {

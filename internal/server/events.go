@@ -30,8 +30,16 @@ type eventsInput struct {
 	Follow bool  `query:"follow" doc:"Go on with what happens."`
 }
 
-func (s *Server) readEvents(_ context.Context, in *eventsInput) (*huma.StreamResponse, error) {
+func (s *Server) readEvents(ctx context.Context, in *eventsInput) (*huma.StreamResponse, error) {
+	leave := func() {}
+	if in.Follow {
+		var err error
+		if leave, err = s.place(ctx); err != nil {
+			return nil, err
+		}
+	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		defer leave()
 		r, w := humago.Unwrap(hc)
 		err := stream(w, ndjsonType, func(o *outlet) error {
 			return s.opts.Images.Events(r.Context(), in.After, in.Follow, func(e warmer.Event) error { return o.write(lineOf(eventOf(e))) })

@@ -35,7 +35,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		c, err := s.identify(r)
 		open := forEverybody(r)
 		if err == nil && !open {
-			err = s.rates.allow(c, s.setup.Load().Rate)
+			err = s.paced(r, c)
 		}
 		switch {
 		case err != nil && !open:
@@ -49,6 +49,23 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r.WithContext(context.WithValue(ctx, cutKey{}, cut)))
 		}
 	})
+}
+
+// paced refuses what a caller sends too often.
+func (s *Server) paced(r *http.Request, c access.Caller) error {
+	limit := s.setup.Load().Rate
+	if endsRun(r) {
+		return s.stops.allow(c, stopsFor(limit))
+	}
+	return s.rates.allow(c, pace{limit, max(int(2*limit), 1)})
+}
+
+// endsRun tells a cancel or a reject. A caller that is refused one may be gone
+// before it can ask again.
+func endsRun(r *http.Request) bool {
+	run, about := strings.CutPrefix(r.URL.Path, "/v1/runs/")
+	id, what, _ := strings.Cut(run, "/")
+	return r.Method == http.MethodPost && about && id != "" && (what == "cancel" || what == "reject")
 }
 
 // cutKey is of what ends a request.

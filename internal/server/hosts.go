@@ -24,10 +24,10 @@ func (s *Server) hostRoutes() {
 }
 
 func (s *Server) listHosts(ctx context.Context, _ *struct{}) (*reply[api.Hosts], error) {
-	uses := s.opts.Runs.Hosts()
+	uses, setups := s.opts.Runs.Hosts(), s.setup.Load().Hosts
 	answer := api.Hosts{Hosts: []api.Host{}}
 	for _, h := range s.opts.Images.Hosts() {
-		answer.Hosts = append(answer.Hosts, hidingHost(ctx, hostOf(h, uses[h.Name])))
+		answer.Hosts = append(answer.Hosts, hidingHost(ctx, hostOf(h, setups[h.Name], uses[h.Name])))
 	}
 	return &reply[api.Hosts]{answer}, nil
 }
@@ -58,10 +58,10 @@ func (s *Server) drains(do func(ctx context.Context, host, who string) error) fu
 		}
 		for _, h := range s.opts.Images.Hosts() {
 			if h.Name == in.Name {
-				return &reply[api.Host]{hostOf(h, s.opts.Runs.Hosts()[h.Name])}, nil
+				return &reply[api.Host]{hostOf(h, s.setup.Load().Hosts[h.Name], s.opts.Runs.Hosts()[h.Name])}, nil
 			}
 		}
 		// It left the configuration, and was drained until now.
-		return &reply[api.Host]{hostOf(warmer.HostStatus{Name: in.Name, Contact: warmer.Unknown}, runner.HostUse{})}, nil
+		return &reply[api.Host]{hostOf(warmer.HostStatus{Name: in.Name, Contact: warmer.Unknown}, HostSetup{}, runner.HostUse{})}, nil
 	}
 }

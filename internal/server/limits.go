@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"sync"
@@ -18,14 +19,29 @@ type Setup struct {
 	// it has none.
 	PublicHost string
 	// Rate is how many requests a caller may send in a second, with twice as many
-	// at once; 50 when zero. Anonymous callers are not counted: whoever is on this
+	// at once; 50 when zero. Cancels and rejects have a budget of their own, of 20
+	// times as many. Anonymous callers are not counted: whoever is on this
 	// machine has it.
 	Rate float64
 	// Followers is how many logs, events and ends of runs a caller may follow at
-	// once; 200 when zero.
+	// once; 200 when zero. What comes to its end by itself is not followed.
 	Followers int
 	// Links tells that signed links open logs.
 	Links bool
+	// LogLink gives the link by which people read the log of a run; nil: there is
+	// none.
+	LogLink func(run string) string
+	// Hosts are what the configuration says of each host, by name.
+	Hosts map[string]HostSetup
+}
+
+// HostSetup is what callers are told of a host beside its state, so that they
+// can choose among them.
+type HostSetup struct {
+	Endpoint string
+	Aliases  []string // other addresses of the same engine
+	Labels   map[string]string
+	Binds    []string // folders that it has and others may lack
 }
 
 const (
@@ -55,8 +71,24 @@ type rates struct {
 	byCaller map[string]*rate.Limiter
 }
 
-// allow refuses a request over a rate per second.
-func (l *rates) allow(c access.Caller, limit float64) error {
+// pace is how often something may be asked.
+type pace struct {
+	inSecond float64
+	atOnce   int
+}
+
+// stopsFor is how often a caller may cancel and reject, beside all else. Somebody
+// clears a few hundred tasks at once, each worker has a second for its cancel,
+// and one that is lost lets a container go on: so it is far more than for
+// anything else, whatever the rate. It is bounded because each one is written
+// down, and the audit log keeps so many of each caller.
+func stopsFor(rate float64) pace {
+	inSecond := 20 * rate
+	return pace{inSecond, max(int(2*inSecond), 1000)}
+}
+
+// allow refuses a request that comes too early.
+func (l *rates) allow(c access.Caller, p pace) error {
 	if c.Anonymous {
 		return nil
 	}
@@ -66,14 +98,21 @@ func (l *rates) allow(c access.Caller, limit float64) error {
 		l.byCaller = make(map[string]*rate.Limiter)
 	}
 	caller := l.byCaller[c.Name]
-	if caller == nil || caller.Limit() != rate.Limit(limit) {
-		caller = rate.NewLimiter(rate.Limit(limit), max(int(2*limit), 1))
+	if caller == nil || caller.Limit() != rate.Limit(p.inSecond) {
+		caller = rate.NewLimiter(rate.Limit(p.inSecond), p.atOnce)
 		l.byCaller[c.Name] = caller
 	}
 	if caller.Allow() {
 		return nil
 	}
-	return tooMany(fmt.Sprintf("%s sends more than %g requests in a second", c.Name, limit), time.Second)
+	return tooMany(fmt.Sprintf("%s sends more than %g requests in a second", c.Name, p.inSecond), time.Second)
+}
+
+// place is one of those that a request's caller has for what it follows. What
+// ends by itself takes none: a caller at its limit is one whose tasks wait, and
+// those whose runs have ended are to hear of it.
+func (s *Server) place(ctx context.Context) (leave func(), err error) {
+	return s.followers.join(callerOf(ctx), s.setup.Load().Followers)
 }
 
 // followers count what each caller follows.

@@ -59,7 +59,14 @@ func (s *Server) readLogs(ctx context.Context, in *logsInput) (*huma.StreamRespo
 			return nil, err
 		}
 	}
+	leave := func() {}
+	if in.Follow && !run.State.Ended() {
+		if leave, err = s.place(ctx); err != nil {
+			return nil, err
+		}
+	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		defer leave()
 		r, w := humago.Unwrap(hc)
 		s.endStream(r.Context(), in.ID, s.streamLogs(r, w, in))
 	}}, nil

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/prewarm/prewarm/internal/access"
 	"github.com/prewarm/prewarm/internal/api"
 	"github.com/prewarm/prewarm/internal/server"
@@ -67,6 +69,31 @@ func (l listening) Explain(ctx context.Context, host, _ string) (warmer.Explanat
 }
 
 func (listening) Hosts() []warmer.HostStatus { return []warmer.HostStatus{{Name: "a"}} }
+
+// What a caller compares its own address of an engine with.
+func TestHostsTellHowTheyAreCalled(t *testing.T) {
+	t.Parallel()
+	l := newLocked(t, each(), func(o *server.Options) {
+		o.Images = listening{}
+		o.Setup.Hosts = map[string]server.HostSetup{
+			"a": {Endpoint: "tcp://10.0.0.11:2376", Aliases: []string{"etl-1:2376"}, Labels: map[string]string{"pool": "etl"}, Binds: []string{"/srv/data"}},
+			"b": {Endpoint: "unix:///b"},
+		}
+	})
+	var got struct{ Hosts []map[string]any }
+	l.as("read", http.MethodGet, "/v1/hosts", "").into(&got)
+	want := map[string]any{
+		"endpoint": "tcp://10.0.0.11:2376", "aliases": []any{"etl-1:2376"}, "labels": map[string]any{"pool": "etl"}, "binds": []any{"/srv/data"},
+	}
+	if len(got.Hosts) != 1 {
+		t.Fatalf("got %v", got.Hosts)
+	}
+	for key, value := range want {
+		if diff := cmp.Diff(value, got.Hosts[0][key]); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", key, diff)
+		}
+	}
+}
 
 // Names of runs and scopes that want an image may be those of another namespace.
 func TestWhatHoldsAnImageHidesWhose(t *testing.T) {

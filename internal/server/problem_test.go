@@ -59,8 +59,9 @@ func expectProblem(t *testing.T, method, template string, status int, code probl
 	path, body := strings.NewReplacer("{name}", "jobs", "{id}", "1").Replace(template), ""
 	if method == http.MethodPost {
 		body = map[string]string{
-			"/v1/runs": `{"image":"jobs"}`, "/v1/images/{name}/approve": `{"digest":"12"}`,
-			"/v1/pause": `{"what":"warming"}`, "/v1/resume": `{"what":"warming"}`, "/v1/scopes/{name}/repin": `{"image":"jobs"}`,
+			"/v1/runs": `{"image":"jobs"}`, "/v1/runs/check": `{"image":"jobs"}`,
+			"/v1/images/{name}/approve": `{"digest":"12"}`,
+			"/v1/pause":                 `{"what":"warming"}`, "/v1/resume": `{"what":"warming"}`, "/v1/scopes/{name}/repin": `{"image":"jobs"}`,
 			"/v1/webhooks/{name}": "{}", "/v1/webhooks/{name}/{secret}": "{}", "/v1/webhook-tests/{name}": `{"body":"{}"}`,
 			"/v1/tokens": `{"name":"ci","scopes":["run"]}`,
 		}[template]

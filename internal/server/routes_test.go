@@ -94,7 +94,14 @@ func TestWarmTriesAtOnce(t *testing.T) {
 	next := dockertest.Pin(repository, 2)
 	s.tags.set(next, nil) // published nowhere: the pulls fail and back off
 	s.request(http.MethodPost, "/v1/images/jobs/check", "").into(new(api.CheckResult))
-	s.await(func() bool { return s.hosts["a"].Pulls(next) > 0 && s.hosts["b"].Pulls(next) > 0 })
+	// A pull that is under way is no other try: what is asked for during it is that one.
+	resting := func() bool {
+		var image api.Image
+		s.request(http.MethodGet, "/v1/images/jobs", "").into(&image)
+		coming := image.Tracks[0].Coming
+		return len(coming) == 1 && !slices.ContainsFunc(coming[0].Hosts, func(h api.HostCopy) bool { return h.NextTry == nil })
+	}
+	s.await(func() bool { return s.hosts["a"].Pulls(next) > 0 && s.hosts["b"].Pulls(next) > 0 && resting() })
 	for _, body := range []string{"", "{}", `{"hosts":["a"]}`, `{"hosts":["a","b"]}`} {
 		before := s.hosts["a"].Pulls(next)
 		r := s.request(http.MethodPost, "/v1/images/jobs/warm", body)
@@ -103,7 +110,7 @@ func TestWarmTriesAtOnce(t *testing.T) {
 		if r.status != http.StatusAccepted || asked.Digest != string(next.Digest()) {
 			t.Errorf("%s: %d %+v", body, r.status, asked)
 		}
-		s.await(func() bool { return s.hosts["a"].Pulls(next) > before })
+		s.await(func() bool { return s.hosts["a"].Pulls(next) > before && resting() })
 	}
 	s.request(http.MethodPost, "/v1/images/jobs/warm", `{"hosts":["nope"]}`).problem(http.StatusNotFound, problem.HostNotManaged)
 	s.request(http.MethodPost, "/v1/images/archive/warm", `{"hosts":["b"]}`).problem(http.StatusConflict, problem.HostNotSelected)

@@ -22,6 +22,7 @@ type RunID struct {
 
 func (s *Server) runRoutes() {
 	s.submitRoute()
+	s.checkRoute()
 	handle(s, op(http.MethodGet, "/v1/runs", "list-runs", "List runs, newest first"), s.listRuns)
 	handle(s, op(http.MethodGet, "/v1/runs/{id}", "get-run", "Show one run"), s.oneRun(s.get), problem.RunNotFound)
 	handle(s, op(http.MethodGet, "/v1/runs/{id}/wait", "wait-run", "Show one run once it has ended, or as it is after the timeout"), s.waitRun, problem.RunNotFound, problem.Stopping)
@@ -88,6 +89,9 @@ func (s *Server) submitRun(ctx context.Context, in *submitInput) (*submitReply, 
 		out.Status = http.StatusOK
 	}
 	out.Body = api.Submitted{Run: runOf(a.Run, time.Now()), Joined: a.Joined, Differs: a.Differs, Scope: string(a.Scope)}
+	if link := s.setup.Load().LogLink; link != nil {
+		out.Body.Link = link(a.Run.ID)
+	}
 	return out, nil
 }
 
@@ -136,9 +140,22 @@ func (s *Server) waitRun(ctx context.Context, in *struct {
 	Timeout int `query:"timeout" minimum:"0" maximum:"600" default:"60" doc:"Seconds to wait at most."`
 },
 ) (*reply[api.Run], error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(in.Timeout)*time.Second)
-	defer cancel()
-	return s.oneRun(s.opts.Runs.Wait)(ctx, &in.RunID)
+	return s.oneRun(func(ctx context.Context, id string) (runner.Run, error) {
+		run, err := s.opts.Runs.Look(ctx, id)
+		if err != nil {
+			return runner.Run{}, err
+		}
+		if !run.State.Ended() && in.Timeout > 0 {
+			leave, err := s.place(ctx)
+			if err != nil {
+				return runner.Run{}, err
+			}
+			defer leave()
+		}
+		ctx, cancel := context.WithTimeout(ctx, time.Duration(in.Timeout)*time.Second)
+		defer cancel()
+		return s.opts.Runs.Wait(ctx, id)
+	})(ctx, &in.RunID)
 }
 
 // oneRun makes the handler of a call that is about one run and answers it.

@@ -29,6 +29,7 @@ type runs struct {
 	scopes  []runner.Scope
 	hosts   map[string]runner.HostUse
 	filter  runner.Filter // of the last list
+	checked runner.Checked
 }
 
 func newRuns() *runs {
@@ -93,6 +94,13 @@ func (r *runs) Submit(_ context.Context, ask runner.Ask) (runner.Answer, error) 
 	return runner.Answer{Run: run, Scope: runner.ScopeNew}, nil
 }
 
+func (r *runs) Check(_ context.Context, ask runner.Ask) (runner.Checked, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.asks = append(r.asks, ask)
+	return r.checked, nil
+}
+
 // ask is the last one.
 func (r *runs) ask() runner.Ask {
 	r.mu.Lock()
@@ -104,12 +112,15 @@ func (r *runs) Get(_ context.Context, id string) (runner.Run, error) {
 	return r.about(id, func(*runner.Run) {})
 }
 
-func (r *runs) Look(_ context.Context, id string) (runner.Run, error) {
+func (r *runs) Look(ctx context.Context, id string) (runner.Run, error) {
+	if ctx.Err() != nil { // as of a database
+		return runner.Run{}, ctx.Err()
+	}
 	return r.about(id, func(*runner.Run) {})
 }
 
-func (r *runs) Namespace(_ context.Context, id string) (string, error) {
-	run, err := r.about(id, func(*runner.Run) {})
+func (r *runs) Namespace(ctx context.Context, id string) (string, error) {
+	run, err := r.Look(ctx, id)
 	return run.Terms.Namespace, err
 }
 

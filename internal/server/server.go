@@ -68,6 +68,8 @@ type Registry interface {
 type Runs interface {
 	// Submit answers a run that is on disk.
 	Submit(ctx context.Context, ask runner.Ask) (runner.Answer, error)
+	// Check tells what would become of a submit, and leaves nothing behind.
+	Check(ctx context.Context, ask runner.Ask) (runner.Checked, error)
 	// Get gives a run, and renews its keepalive.
 	Get(ctx context.Context, id string) (runner.Run, error)
 	// List gives the newest runs first.
@@ -137,6 +139,7 @@ type Server struct {
 	setup     atomic.Pointer[Setup]
 	beyond    atomic.Bool // others than this machine reach the listener
 	rates     rates
+	stops     rates // of cancels and rejects
 	followers followers
 	strikes   strikes
 	endings   endings

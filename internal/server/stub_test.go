@@ -99,6 +99,10 @@ func (s stub) Submit(context.Context, runner.Ask) (runner.Answer, error) {
 	return runner.Answer{}, s.err
 }
 
+func (s stub) Check(context.Context, runner.Ask) (runner.Checked, error) {
+	return runner.Checked{}, s.err
+}
+
 func (s stub) Get(context.Context, string) (runner.Run, error) { return runner.Run{}, s.err }
 
 func (s stub) Look(context.Context, string) (runner.Run, error) { return runner.Run{}, s.err }
