@@ -21,10 +21,10 @@ packages_with = $(sort $(dir $(shell grep -rlE $(1) --include='*_test.go' .)))
 tests29 = ^($(shell grep -rlE '^//go:build e2e && engine29$$' --include='*_test.go' . | xargs grep -hoE '^func Test\w+' | sed 's/^func //' | paste -sd'|'))$$
 
 .DEFAULT_GOAL := help
-.PHONY: help build setup unit race e2e test promtool engine29 e2e29 test-all lint fmt vet modules vuln fuzz fuzz-api benchmarks bench soak demo generate generated clean
+.PHONY: help build setup unit race e2e test promtool engine29 e2e29 airflow-setup airflow-unit airflow-e2e airflow-test airflow-bench test-all lint fmt vet modules vuln fuzz fuzz-api benchmarks bench soak demo generate generated clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 ## Building and trying
 
@@ -72,7 +72,21 @@ promtool: ## test the alert rules, the dashboard and a scrape with Debian's prom
 	sh test/setup.sh promtool
 	go test -tags promtool -count 1 -run Promtool $(call packages_with,'^//go:build promtool$$')
 
-test-all: e2e29 promtool modules generated vet lint benchmarks fuzz fuzz-api vuln ## the rest of what CI asks of a change
+airflow-setup: setup ## make the Python environments for the Airflow provider's tests (some minutes, once)
+	for name in tools airflow-3.3 airflow-3.1 airflow-2.11; do sh tools/airflow.sh $(TOOLS) $$name || exit; done
+
+airflow-unit: airflow-setup ## test the Airflow provider without engines, on each Airflow; style, types, packages
+	sh tools/airflow-unit.sh $(TOOLS)
+
+airflow-e2e: airflow-setup ## test the Airflow provider in real Airflows, on real engines (root)
+	PREWARM_TOOLS=$(TOOLS) $$(sh tools/airflow.sh $(TOOLS) airflow-3.3)/bin/python -B -m pytest airflow/tests/e2e -v
+
+airflow-test: airflow-unit airflow-e2e ## all tests of the Airflow provider, from nothing (root)
+
+airflow-bench: setup ## measure the Airflow provider against DockerOperator, on a real engine (root)
+	exec $$(sh tools/airflow.sh $(TOOLS) airflow-3.3)/bin/python -B airflow/bench/bench.py
+
+test-all: e2e29 airflow-test promtool modules generated vet lint benchmarks fuzz fuzz-api vuln ## the rest of what CI asks of a change
 
 vet: ## look for what compiles and is wrong, in tagged files too
 	go vet ./...

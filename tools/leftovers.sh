@@ -7,10 +7,10 @@
 set -eu
 
 # ours tells whether a process was started by a fleet or in one of its
-# containers, or is a prewarm.
+# containers, is a prewarm, or belongs to an Airflow of the tests.
 ours() {
 	[ "$2" = prewarm ] ||
-		tr '\0' '\n' <"$1/environ" | grep -q '^PREWARM_FLEET=' ||
+		tr '\0' '\n' <"$1/environ" | grep -qE '^PREWARM_(FLEET|AIRFLOW)=' ||
 		grep -q ':/prewarm-' "$1/cgroup"
 }
 
