@@ -173,7 +173,8 @@ class TestRuns:
 class TestChecks:
     def test_a_submit_that_would_be_taken(self, client: Client, name: str) -> None:
         current = client.send(calls.get_image("node-jobs"))["tracks"][0]["current"]
-        checked = client.send(calls.check_submit({"image": "node-jobs", "key": name, "pin_scope": name}))
+        asked = {"image": "node-jobs", "key": name, "pin_scope": name, "hosts": ["etl-1"]}
+        checked = client.send(calls.check_submit(asked))
         assert checked == {
             "image": "node-jobs",
             "tag": "latest",
@@ -379,7 +380,7 @@ class TestImagesAndHosts:
         assert client.send(calls.warm_image("node-jobs")) == {"image": "node-jobs", "digest": current["digest"]}
 
     def test_hosts(self, client: Client) -> None:
-        (host,) = client.send(calls.list_hosts())["hosts"]
+        host = client.send(calls.list_hosts())["hosts"][0]
         assert host["contact"] == "reachable"
         assert (host["name"], host["aliases"], host["binds"]) == ("etl-1", [], [])
         assert "://" in host["endpoint"]
