@@ -84,11 +84,12 @@ func TestTaskKilled(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			lines := 200
 			program, quiet := strings.CutSuffix(program, " --quiet")
-			s := newStub(t, 200, func(s *stub) { s.live, s.pace = true, 20*time.Millisecond })
 			if quiet {
-				s.lines = s.lines[:1]
+				lines = 1
 			}
+			s := newStub(t, lines, func(s *stub) { s.live, s.pace = true, 20*time.Millisecond })
 			status := statusOf(t, killTask(t, s, program))
 			if !strings.Contains(status, `"code": 129,`) {
 				t.Errorf("status file: %s", status)
