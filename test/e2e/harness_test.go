@@ -156,6 +156,23 @@ func (b *bench) serve(env ...string) {
 	b.Server = s
 }
 
+// begin starts the server and does not wait until it serves: it may die before.
+func (b *bench) begin(env ...string) {
+	b.t.Helper()
+	s, err := prewarmtest.Start(binary, b.configFile(), b.address, b.log, env...)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.Server = s
+}
+
+// died tells whether the server was killed, by its failpoint.
+func (b *bench) died() bool {
+	ctx, cancel := context.WithTimeout(b.t.Context(), 10*time.Millisecond)
+	defer cancel()
+	return b.AwaitDeath(ctx) == nil
+}
+
 // result is how a command line ended.
 type result struct {
 	stdout, stderr string
