@@ -12,13 +12,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from airflow_provider_prewarm.parity.sizes import size
 from airflow_provider_prewarm.parity.wrong import ArgumentWrong
 
 Check = Callable[[str, Any], None]
 
 _MARKS = ("{{", "{%", "{#")
 _KNOWN = (str, bytes, int, float, timedelta, Mapping, list, tuple, set, frozenset)
-_UNITS = {"b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+_BINARY = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt])i(b?)")
 # Fields of docs/openapi.yaml: Mount, and SubmitRun without those that the operator sets itself.
 MOUNT = ("type", "source", "target", "read_only", "size", "mode")
 _SUBMIT = """
@@ -108,18 +109,14 @@ def exit_codes(name: str, value: Any) -> None:
 
 
 def bytes_of(name: str, value: Any) -> int:
-    """Bytes, of which ``docker run`` writes some as 512m or 2g."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
+    """Bytes, of which ``docker run`` writes some as 512m or 2g; -1 is no bound."""
     text = value.strip().lower() if isinstance(value, str) else ""
-    if text == "-1":
+    if text == "-1" or (value == -1 and not isinstance(value, bool)):
         return -1
-    like = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([bkmgt]?)(i?b)?", text)
-    if like and not (like[2] == "b" and like[3]):
-        return int(float(like[1]) * _UNITS[like[2] or "b"])
-    kubernetes = re.fullmatch(r"(\d+(?:\.\d+)?)([kmgt])i", text)
-    mend = f"write {kubernetes[1]}{kubernetes[2]}" if kubernetes else "write bytes, or as 512m or 2g"
-    raise _wrong(name, value, "size", mend)
+    binary = _BINARY.fullmatch(text)
+    if binary and not binary[3]:  # Kubernetes writes 2Gi
+        raise _wrong(name, value, "size", f"write {binary[1]}{binary[2]}")
+    return size(name, f"{binary[1]}{binary[2]}" if binary else value)
 
 
 def _size(name: str, value: Any) -> None:

@@ -90,8 +90,8 @@ def test_refused_on_the_worker_for_good(fake: FakePrewarm, given: dict[str, Any]
 
 
 def test_sizes() -> None:
-    given: list[int | str] = ["512m", "2g", "1.5G", "1k", "77", "10b", "1GiB", "3mb", "-1", 5]
-    sizes = [512 << 20, 2 << 30, 3 << 29, 1024, 77, 10, 1 << 30, 3 << 20, -1, 5]
+    given: list[int | str] = ["512m", "2g", "1.5G", "1k", "77", "10b", "1GiB", "3mb", "1t", "-1", 5]
+    sizes = [512 << 20, 2 << 30, 3 << 29, 1024, 77, 10, 1 << 30, 3 << 20, 1 << 40, -1, 5]
     assert [values.bytes_of("memory", s) for s in given] == sizes
 
 

@@ -1,4 +1,4 @@
-"""Amounts of memory, as docker-py reads them."""
+"""Amounts of memory, as docker-py reads them; and terabytes, which ``docker run`` reads."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow_provider_prewarm.parity.wrong import ArgumentWrong
 
-_UNITS = {"b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+_UNITS = {"b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
 def size(parameter: str, value: Any) -> int:
