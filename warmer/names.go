@@ -202,23 +202,14 @@ func (w *Warmer) notManaged(name string) error {
 // mendOf says how a name would have an answer. One that begins with an entry's
 // own means its repository. The caller holds mu.
 func (w *Warmer) mendOf(name string) string {
-	if image, digest, ok := strings.Cut(name, "@"); ok && w.entryNamed(image) != nil {
-		return fmt.Sprintf("a digest is named with its repository: %s@%s", w.entryNamed(image).Repository, digest)
+	if image, digest, ok := strings.Cut(name, "@"); ok && w.entryOf(image) != nil {
+		return fmt.Sprintf("a digest is named with its repository: %s@%s", w.entryOf(image).Repository, digest)
 	}
-	if image, tag, ok := strings.Cut(name, ":"); ok && w.entryNamed(image) != nil {
+	if image, tag, ok := strings.Cut(name, ":"); ok && w.entryOf(image) != nil {
 		return fmt.Sprintf("to have that tag managed, too, add to images: {name: %s-%s, repository: %s, track: {tag: %s}}",
-			image, strings.ToLower(strings.ReplaceAll(tag, "_", "-")), w.entryNamed(image).Repository, tag)
+			image, strings.ToLower(strings.ReplaceAll(tag, "_", "-")), w.entryOf(image).Repository, tag)
 	}
 	return yamlToAdd(name)
-}
-
-func (w *Warmer) entryNamed(image string) *entry {
-	for _, e := range w.entries {
-		if e.Image == image {
-			return e
-		}
-	}
-	return nil
 }
 
 // nearest gives up to three names that may have been meant; jobs, too, for
