@@ -51,19 +51,19 @@ unit: ## test without engines, quickly
 	go test ./...
 
 race: ## test without engines, with the race detector
-	go test -race -timeout 10m ./...
+	sh tools/racetest.sh -timeout 10m ./...
 
 # One package at a time: each starts engines of its own, and an engine that has
 # to share its cores with two others is slow enough to fail a test.
 e2e: ## test on real engines, with the race detector (root, after setup)
-	go test -race -tags e2e -p 1 -count 1 -timeout 20m $(call packages_with,'^//go:build e2e$$')
+	sh tools/racetest.sh -tags e2e -p 1 -count 1 -timeout 20m $(call packages_with,'^//go:build e2e$$')
 
 engine29: setup ## build a current Docker Engine for the tests of mixed fleets (root; some minutes, once)
 	sh test/setup.sh engine29
 	go run ./test/rig engine29
 
 e2e29: engine29 ## test on the current engine, too (root)
-	go test -race -tags e2e,engine29 -p 1 -count 1 -timeout 20m -run '$(tests29)' $(call packages_with,'^//go:build e2e && engine29$$')
+	sh tools/racetest.sh -tags e2e,engine29 -p 1 -count 1 -timeout 20m -run '$(tests29)' $(call packages_with,'^//go:build e2e && engine29$$')
 
 # race runs what unit runs.
 test: setup race e2e ## all tests, from nothing on a bare Debian machine with Go (root)
