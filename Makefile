@@ -21,7 +21,7 @@ packages_with = $(sort $(dir $(shell grep -rlE $(1) --include='*_test.go' .)))
 tests29 = ^($(shell grep -rlE '^//go:build e2e && engine29$$' --include='*_test.go' . | xargs grep -hoE '^func Test\w+' | sed 's/^func //' | paste -sd'|'))$$
 
 .DEFAULT_GOAL := help
-.PHONY: help build setup unit race e2e test promtool engine29 e2e29 airflow-setup airflow-unit airflow-e2e airflow-test airflow-bench test-all lint fmt vet modules vuln fuzz fuzz-api benchmarks bench soak demo generate generated clean
+.PHONY: help build setup unit race e2e test promtool engine29 e2e29 airflow-setup airflow-unit airflow-e2e airflow-test airflow-bench install-test test-all lint fmt vet modules vuln fuzz fuzz-api benchmarks bench soak demo generate generated clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -86,11 +86,15 @@ airflow-test: airflow-unit airflow-e2e ## all tests of the Airflow provider, fro
 airflow-bench: setup ## measure the Airflow provider against DockerOperator, on a real engine (root)
 	exec $$(sh tools/airflow.sh $(TOOLS) airflow-3.3)/bin/python -B airflow/bench/bench.py
 
-test-all: e2e29 airflow-test promtool modules generated vet lint benchmarks fuzz fuzz-api vuln ## the rest of what CI asks of a change
+# What docs/install tells of, done. Each part builds its tools once.
+install-test: setup ## install by image, Debian package, compose and tutorial, and use it there (root)
+	go test -tags install -count 1 -timeout 20m ./test/install
+
+test-all: e2e29 airflow-test install-test promtool modules generated vet lint benchmarks fuzz fuzz-api vuln ## the rest of what CI asks of a change
 
 vet: ## look for what compiles and is wrong, in tagged files too
 	go vet ./...
-	go vet -tags e2e,engine29,promtool ./...
+	go vet -tags e2e,engine29,promtool,install ./...
 	go vet -tags failpoints ./...
 
 lint: $(GOLANGCI_LINT) ## check style, format and import arrows
