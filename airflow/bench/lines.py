@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable
 from multiprocessing.synchronize import Event as EventType
 
-from airflow_provider_prewarm import calls
-from airflow_provider_prewarm.client import AsyncClient, Client, parse
-from airflow_provider_prewarm.connection import Server
+from airflow_provider_prewarm.api import calls
+from airflow_provider_prewarm.api.client import AsyncClient, Client, parse
+from airflow_provider_prewarm.api.connection import Server
 
 
 def line(seq: int) -> bytes:

@@ -12,10 +12,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_prewarm import calls
 from airflow_provider_prewarm._compat import get_parsing_context
-from airflow_provider_prewarm.client import Client
-from airflow_provider_prewarm.connection import Server
+from airflow_provider_prewarm.api import calls
+from airflow_provider_prewarm.api.client import Client
+from airflow_provider_prewarm.api.connection import Server
 
 Host = dict[str, Any]
 

@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 from play import play
 
-from airflow_provider_prewarm import calls
-from airflow_provider_prewarm.client import Client, parse
-from airflow_provider_prewarm.connection import Server
+from airflow_provider_prewarm.api import calls
+from airflow_provider_prewarm.api.client import Client, parse
+from airflow_provider_prewarm.api.connection import Server
 from airflow_provider_prewarm.exceptions import RequestRefused, RequestWrong
 from fake_prewarm import FakePrewarm
 

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from airflow_provider_prewarm._compat import AIRFLOW_3
-from airflow_provider_prewarm.lines import moment
+from airflow_provider_prewarm.runs.lines import moment
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_prewarm import calls
-from airflow_provider_prewarm.calls import Call
-from airflow_provider_prewarm.client import AsyncClient, Client, _split, parse
-from airflow_provider_prewarm.connection import Server
+from airflow_provider_prewarm.api import calls
+from airflow_provider_prewarm.api.calls import Call
+from airflow_provider_prewarm.api.client import AsyncClient, Client, _split, parse
+from airflow_provider_prewarm.api.connection import Server
 from airflow_provider_prewarm.exceptions import (
     ImageNotWarm,
     PrewarmError,

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_prewarm._compat import BaseHook
-from airflow_provider_prewarm.connection import Server, server_of
+from airflow_provider_prewarm.api.connection import Server, server_of
 from certificates import Authority
 
 TOKEN = "pw_Zq7Xw9Kp"

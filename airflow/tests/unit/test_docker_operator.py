@@ -17,10 +17,11 @@ from typing import Any
 import pytest
 from tasks import context
 
-from airflow_provider_prewarm import earlier, known_hosts
+from airflow_provider_prewarm import known_hosts
 from airflow_provider_prewarm._compat import AirflowException, AirflowFailException, AirflowSkipException
 from airflow_provider_prewarm.exceptions import ContainerFailed, ContainerSkipped, RequestWrong, ServerUnavailable
 from airflow_provider_prewarm.operators.docker import PrewarmDockerOperator
+from airflow_provider_prewarm.runs import earlier
 from fake_prewarm import FakePrewarm, FakeRun, Line
 
 try:

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_prewarm import ensuring
 from airflow_provider_prewarm._compat import AirflowFailException
 from airflow_provider_prewarm.exceptions import ImageNotWarm, RequestRefused, RequestWrong, ServerUnavailable
 from airflow_provider_prewarm.operators import ensure as operators_ensure
 from airflow_provider_prewarm.operators.ensure import PrewarmEnsureOperator
 from airflow_provider_prewarm.triggers.ensure import PrewarmEnsureTrigger
+from airflow_provider_prewarm.warm import ensuring
 from fake_prewarm import FakePrewarm
 
 try:

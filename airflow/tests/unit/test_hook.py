@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from airflow_provider_prewarm import calls
+from airflow_provider_prewarm.api import calls
 from airflow_provider_prewarm.hooks.prewarm import PrewarmHook
 from fake_prewarm import FakePrewarm
 

@@ -13,9 +13,9 @@ import pytest
 
 pytest.importorskip("airflow.sdk", reason="Airflow 2 has no asset watchers; test_image_trigger_2.py says what it gets")
 
-from airflow_provider_prewarm.promotions import Memory, due, payloads, promoted, remember
 from airflow_provider_prewarm.triggers import image as module
 from airflow_provider_prewarm.triggers.image import PrewarmImageTrigger
+from airflow_provider_prewarm.warm.promotions import Memory, due, payloads, promoted, remember
 from fake_prewarm import FakePrewarm
 from fake_prewarm.wire import rfc3339
 

@@ -17,16 +17,16 @@ from typing import Any
 import pytest
 from tasks import Execution, context, executed, task
 
-from airflow_provider_prewarm import calls
 from airflow_provider_prewarm._compat import AIRFLOW_3, AirflowTaskTimeout
-from airflow_provider_prewarm.ask import body_of
-from airflow_provider_prewarm.client import Client
-from airflow_provider_prewarm.connection import Server
+from airflow_provider_prewarm.api import calls
+from airflow_provider_prewarm.api.client import Client
+from airflow_provider_prewarm.api.connection import Server
 from airflow_provider_prewarm.exceptions import ImageNotWarm, RunCanceled, RunTimedOut, TryKilled
-from airflow_provider_prewarm.follow import Follower
-from airflow_provider_prewarm.kill import Kill
 from airflow_provider_prewarm.operators.run import PrewarmRunOperator
-from airflow_provider_prewarm.task import try_of
+from airflow_provider_prewarm.runs.ask import body_of
+from airflow_provider_prewarm.runs.follow import Follower
+from airflow_provider_prewarm.runs.kill import Kill
+from airflow_provider_prewarm.runs.task import try_of
 from airflow_provider_prewarm.triggers.run import RunTrigger
 from fake_prewarm import FakePrewarm, FakeRun
 
@@ -283,7 +283,7 @@ def test_execution_timeout_is_the_servers(fake: FakePrewarm, monkeypatch: pytest
 
 def test_execution_timeout_of_a_run_with_another_deadline(fake: FakePrewarm, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that was joined: it is canceled, whatever on_kill is to do at other times."""
-    monkeypatch.setattr("airflow_provider_prewarm.attempt._LATE", 0.2)
+    monkeypatch.setattr("airflow_provider_prewarm.runs.attempt._LATE", 0.2)
     timed_out(monkeypatch, lambda: None)
     assert fake.runs[0].state == "canceled"
 

@@ -6,10 +6,12 @@ import pytest
 from records import Records
 from tasks import context, executed, task
 
-from airflow_provider_prewarm import attempt, calls, exceptions
+from airflow_provider_prewarm import exceptions
 from airflow_provider_prewarm._compat import AirflowTaskTimeout
+from airflow_provider_prewarm.api import calls
 from airflow_provider_prewarm.hooks.prewarm import PrewarmHook
-from airflow_provider_prewarm.printer import Emit
+from airflow_provider_prewarm.runs import attempt
+from airflow_provider_prewarm.runs.printer import Emit
 from fake_prewarm import FakePrewarm, stderr
 
 pytestmark = pytest.mark.usefixtures("conn")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_prewarm.lines import LONGEST, just_before, moment, read
+from airflow_provider_prewarm.runs.lines import LONGEST, just_before, moment, read
 
 
 def line(text: str, stream: str = "stdout") -> dict[str, Any]:

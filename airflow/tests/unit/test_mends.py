@@ -7,12 +7,12 @@ import ssl
 import httpx
 import pytest
 
-from airflow_provider_prewarm import calls
-from airflow_provider_prewarm.client import Client
-from airflow_provider_prewarm.connection import Server
+from airflow_provider_prewarm.api import calls
+from airflow_provider_prewarm.api.client import Client
+from airflow_provider_prewarm.api.connection import Server
+from airflow_provider_prewarm.api.mends import mend_of, unreached
 from airflow_provider_prewarm.exceptions import RequestRefused, ServerUnavailable
 from airflow_provider_prewarm.hooks.prewarm import PrewarmHook
-from airflow_provider_prewarm.mends import mend_of, unreached
 from fake_prewarm import FakePrewarm
 
 SERVER = Server("https://h", conn_id="team_a")

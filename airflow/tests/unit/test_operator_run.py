@@ -180,7 +180,7 @@ def test_one_word_is_no_list_of_letters(fake: FakePrewarm, name: str) -> None:
 
 def test_secrets_are_masked(fake: FakePrewarm, monkeypatch: pytest.MonkeyPatch) -> None:
     masked: list[Any] = []
-    monkeypatch.setattr("airflow_provider_prewarm.ask.mask_secret", masked.append)
+    monkeypatch.setattr("airflow_provider_prewarm.runs.ask.mask_secret", masked.append)
     fake.program = lambda run: [0]
     op = task(secret_env={"PW": "pass {{ ti.task_id }}", "F": {"file": "/run/secrets/f"}})
     op.execute(context(op))

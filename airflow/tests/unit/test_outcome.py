@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_prewarm.outcome import error_of, report
+from airflow_provider_prewarm.runs.outcome import error_of, report
 
 RUN: dict[str, Any] = {"id": "r1", "image": "node-jobs", "log": {"complete": False}}
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_prewarm._compat import AIRFLOW_3
-from airflow_provider_prewarm.printer import LOGGER, Printer, emitter
+from airflow_provider_prewarm.runs.printer import LOGGER, Printer, emitter
 
 
 def line(seq: int, text: str, micros: int = 204518) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import pytest
 
 from airflow_provider_prewarm import form
 from airflow_provider_prewarm._compat import AIRFLOW_3
-from airflow_provider_prewarm.connection import _EXTRA, Server, server_of
+from airflow_provider_prewarm.api.connection import _EXTRA, Server, server_of
 from airflow_provider_prewarm.get_provider_info import get_provider_info
 from airflow_provider_prewarm.hooks.prewarm import PrewarmHook
 

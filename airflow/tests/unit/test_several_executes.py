@@ -9,7 +9,7 @@ from tasks import context, executed, task
 
 from airflow_provider_prewarm import exceptions
 from airflow_provider_prewarm.operators.run import PrewarmRunOperator
-from airflow_provider_prewarm.task import Executes
+from airflow_provider_prewarm.runs.task import Executes
 from fake_prewarm import FakePrewarm
 
 pytestmark = pytest.mark.usefixtures("conn")

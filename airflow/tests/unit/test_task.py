@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_prewarm.task import Try, meta_of, try_of
+from airflow_provider_prewarm.runs.task import Try, meta_of, try_of
 
 
 def context(number: int = 1, max_tries: int = 2, retries: int = 2, map_index: int | None = -1, **more: Any) -> Any:

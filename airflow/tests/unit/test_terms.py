@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_prewarm.task import Try
-from airflow_provider_prewarm.terms import duration, exit_codes, heartbeat_timeout, keepalive, retry_delay, silence
+from airflow_provider_prewarm.runs.task import Try
+from airflow_provider_prewarm.runs.terms import duration, exit_codes, heartbeat_timeout, keepalive, retry_delay, silence
 
 
 def test_durations() -> None:

@@ -10,7 +10,8 @@ import pytest
 from records import Records
 from tasks import context, executed, task
 
-from airflow_provider_prewarm import calls, exceptions
+from airflow_provider_prewarm import exceptions
+from airflow_provider_prewarm.api import calls
 from airflow_provider_prewarm.hooks.prewarm import PrewarmHook
 from airflow_provider_prewarm.triggers.run import RunTrigger
 from fake_prewarm import FakePrewarm

@@ -9,9 +9,9 @@ import pytest
 from records import Records
 from tasks import context, task
 
-from airflow_provider_prewarm import values
 from airflow_provider_prewarm._compat import AirflowFailException
 from airflow_provider_prewarm.exceptions import RequestWrong
+from airflow_provider_prewarm.runs import values
 from fake_prewarm import FakePrewarm
 from fake_prewarm.schema import document
 

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_prewarm.api.client import Client
+from airflow_provider_prewarm.api.connection import DEFAULT_CONN_ID, Server, server_of
 from airflow_provider_prewarm.check.fleet import Fleet, fleet_of
 from airflow_provider_prewarm.check.load import Loaded, load, quiet, told
 from airflow_provider_prewarm.check.model import Task
-from airflow_provider_prewarm.client import Client
-from airflow_provider_prewarm.connection import DEFAULT_CONN_ID, Server, server_of
 from airflow_provider_prewarm.exceptions import PrewarmError
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from airflow_provider_prewarm import calls
-from airflow_provider_prewarm.calls import Call
+from airflow_provider_prewarm.api import calls
+from airflow_provider_prewarm.api.calls import Call
 from airflow_provider_prewarm.check.images import Entry, entry_of
 from airflow_provider_prewarm.exceptions import RequestRefused, ServerUnavailable
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from airflow_provider_prewarm import terms
 from airflow_provider_prewarm.check.find import own_classes
 from airflow_provider_prewarm.check.fleet import Fleet
 from airflow_provider_prewarm.check.hosts import chosen
@@ -14,6 +13,7 @@ from airflow_provider_prewarm.check.params import DEFAULTS, templated
 from airflow_provider_prewarm.parity import body
 from airflow_provider_prewarm.parity.plain import plain_part
 from airflow_provider_prewarm.parity.wrong import ArgumentWrong
+from airflow_provider_prewarm.runs import terms
 
 # There is a rule for it, which says more.
 OF_THE_IMAGE = {"image_not_managed", "tag_not_found"}

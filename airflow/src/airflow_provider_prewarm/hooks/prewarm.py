@@ -6,10 +6,10 @@ import asyncio
 from functools import cached_property
 from typing import Any
 
-from airflow_provider_prewarm import calls
 from airflow_provider_prewarm._compat import BaseHook
-from airflow_provider_prewarm.client import AsyncClient, Client
-from airflow_provider_prewarm.connection import DEFAULT_CONN_ID, Server, server_of
+from airflow_provider_prewarm.api import calls
+from airflow_provider_prewarm.api.client import AsyncClient, Client
+from airflow_provider_prewarm.api.connection import DEFAULT_CONN_ID, Server, server_of
 from airflow_provider_prewarm.exceptions import PrewarmError, RequestRefused
 from airflow_provider_prewarm.form import BEHAVIOUR, widgets
 

@@ -9,14 +9,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_prewarm._compat import BaseOperator, Context, conf
-from airflow_provider_prewarm.connection import DEFAULT_CONN_ID
+from airflow_provider_prewarm.api.connection import DEFAULT_CONN_ID
 from airflow_provider_prewarm.links import PrewarmRunLink
-from airflow_provider_prewarm.printer import stderr_level_of
+from airflow_provider_prewarm.runs.printer import stderr_level_of
 from airflow_provider_prewarm.secret import hiding
 
 if TYPE_CHECKING:
-    from airflow_provider_prewarm.follow import Patience
-    from airflow_provider_prewarm.kill import Kill
+    from airflow_provider_prewarm.runs.follow import Patience
+    from airflow_provider_prewarm.runs.kill import Kill
 
 OnKill = Literal["cancel", "release"]
 Repin = Literal["never", "on_clear"]
@@ -149,14 +149,14 @@ class PrewarmOperator(BaseOperator):
 
     def execute(self, context: Context) -> Any:
         """Submit, follow, settle; or submit and defer."""
-        from airflow_provider_prewarm.attempt import Attempt
+        from airflow_provider_prewarm.runs.attempt import Attempt
 
         with self._stopped_by_ctrl_c():
             return Attempt(self, context).begin()
 
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> Any:
         """Settle a run that a trigger has followed, as its event says."""
-        from airflow_provider_prewarm.attempt import Attempt
+        from airflow_provider_prewarm.runs.attempt import Attempt
 
         with self._stopped_by_ctrl_c():
             return Attempt(self, context).complete(event)
@@ -181,8 +181,8 @@ class PrewarmOperator(BaseOperator):
 
     def _patience(self) -> Patience:
         """For how long a server that is gone is tried, and where that is told."""
-        from airflow_provider_prewarm.follow import Patience
-        from airflow_provider_prewarm.terms import seconds_of
+        from airflow_provider_prewarm.runs.follow import Patience
+        from airflow_provider_prewarm.runs.terms import seconds_of
 
         return Patience(seconds_of(self.reconnect_timeout), lambda why: self.log.warning("Prewarm: %s", why))
 

@@ -8,12 +8,12 @@ from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
-from airflow_provider_prewarm import ask, calls, earlier, known_hosts, places, switch
+from airflow_provider_prewarm import known_hosts, places, switch
 from airflow_provider_prewarm._compat import Context
-from airflow_provider_prewarm.connection import DEFAULT_CONN_ID
+from airflow_provider_prewarm.api import calls
+from airflow_provider_prewarm.api.connection import DEFAULT_CONN_ID
 from airflow_provider_prewarm.docker_run import DockerRun
 from airflow_provider_prewarm.exceptions import RequestWrong
-from airflow_provider_prewarm.follow import send
 from airflow_provider_prewarm.hooks.prewarm import PrewarmHook
 from airflow_provider_prewarm.operators.base import XCOM_KEY, OnKill, PrewarmOperator, Repin
 from airflow_provider_prewarm.parity import body, exits, program, variables
@@ -21,9 +21,11 @@ from airflow_provider_prewarm.parity import mounts as mount_forms
 from airflow_provider_prewarm.parity.plain import is_plain, plain_part, without_none
 from airflow_provider_prewarm.parity.signature import API_TIMEOUT, PARAMETERS, without_effect
 from airflow_provider_prewarm.parity.wrong import ArgumentWrong
+from airflow_provider_prewarm.runs import ask, earlier
+from airflow_provider_prewarm.runs.follow import send
+from airflow_provider_prewarm.runs.task import executes, try_of
+from airflow_provider_prewarm.runs.terms import listed
 from airflow_provider_prewarm.secret import shown
-from airflow_provider_prewarm.task import executes, try_of
-from airflow_provider_prewarm.terms import listed
 
 if TYPE_CHECKING:
     from docker.types import DeviceRequest, Mount, Ulimit

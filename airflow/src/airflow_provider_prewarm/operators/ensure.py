@@ -9,12 +9,12 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from airflow_provider_prewarm._compat import BaseOperator, Context, conf
-from airflow_provider_prewarm.connection import DEFAULT_CONN_ID
-from airflow_provider_prewarm.ensuring import Ensuring, NotYetError, carry_on
+from airflow_provider_prewarm.api.connection import DEFAULT_CONN_ID
 from airflow_provider_prewarm.exceptions import refusal
 from airflow_provider_prewarm.hooks.prewarm import PrewarmHook
 from airflow_provider_prewarm.triggers.ensure import PrewarmEnsureTrigger
-from airflow_provider_prewarm.warmth import Want
+from airflow_provider_prewarm.warm.ensuring import Ensuring, NotYetError, carry_on
+from airflow_provider_prewarm.warm.warmth import Want
 
 
 class PrewarmEnsureOperator(BaseOperator):

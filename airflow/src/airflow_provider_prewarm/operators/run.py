@@ -9,11 +9,11 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar, Literal
 
-from airflow_provider_prewarm import values
 from airflow_provider_prewarm._compat import Context
-from airflow_provider_prewarm.connection import DEFAULT_CONN_ID
+from airflow_provider_prewarm.api.connection import DEFAULT_CONN_ID
 from airflow_provider_prewarm.operators.base import OnKill, PrewarmOperator, Repin
 from airflow_provider_prewarm.parity.wrong import ArgumentWrong
+from airflow_provider_prewarm.runs import values
 from airflow_provider_prewarm.secret import none_within, shown
 
 XCom = Literal["auto", "result", "last_line", "none"]
@@ -260,7 +260,7 @@ class PrewarmRunOperator(PrewarmOperator):
             )
 
     def _spec(self, secret: Mapping[str, Any]) -> dict[str, Any]:
-        from airflow_provider_prewarm.terms import duration, listed
+        from airflow_provider_prewarm.runs.terms import duration, listed
 
         asked: dict[str, Any] = {
             "image": image_of(self.image),

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from airflow_provider_prewarm import calls
 from airflow_provider_prewarm._compat import BaseOperator, Context
-from airflow_provider_prewarm.connection import DEFAULT_CONN_ID
+from airflow_provider_prewarm.api import calls
+from airflow_provider_prewarm.api.connection import DEFAULT_CONN_ID
 from airflow_provider_prewarm.exceptions import RequestRefused
-from airflow_provider_prewarm.follow import Patience, send
 from airflow_provider_prewarm.hooks.prewarm import PrewarmHook
-from airflow_provider_prewarm.task import try_of
-from airflow_provider_prewarm.terms import seconds_of
+from airflow_provider_prewarm.runs.follow import Patience, send
+from airflow_provider_prewarm.runs.task import try_of
+from airflow_provider_prewarm.runs.terms import seconds_of
 
 
 class PrewarmScopeEndOperator(BaseOperator):

@@ -9,11 +9,11 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
-from airflow_provider_prewarm.connection import DEFAULT_CONN_ID
-from airflow_provider_prewarm.ensuring import Ensuring, acarry_on
+from airflow_provider_prewarm.api.connection import DEFAULT_CONN_ID
 from airflow_provider_prewarm.exceptions import RequestRefused, ServerUnavailable
 from airflow_provider_prewarm.hooks.prewarm import PrewarmHook
-from airflow_provider_prewarm.warmth import Want
+from airflow_provider_prewarm.warm.ensuring import Ensuring, acarry_on
+from airflow_provider_prewarm.warm.warmth import Want
 
 
 class PrewarmEnsureTrigger(BaseTrigger):

@@ -9,13 +9,13 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 
-from airflow_provider_prewarm import calls
-from airflow_provider_prewarm.client import AsyncClient, parse
-from airflow_provider_prewarm.connection import DEFAULT_CONN_ID
-from airflow_provider_prewarm.ensuring import acarry_on, named
+from airflow_provider_prewarm.api import calls
+from airflow_provider_prewarm.api.client import AsyncClient, parse
+from airflow_provider_prewarm.api.connection import DEFAULT_CONN_ID
 from airflow_provider_prewarm.hooks.prewarm import PrewarmHook
-from airflow_provider_prewarm.promotions import Memory, due, newest, payloads, promoted, remember
-from airflow_provider_prewarm.warmth import split
+from airflow_provider_prewarm.warm.ensuring import acarry_on, named
+from airflow_provider_prewarm.warm.promotions import Memory, due, newest, payloads, promoted, remember
+from airflow_provider_prewarm.warm.warmth import split
 
 try:
     from airflow.triggers.base import BaseEventTrigger, TriggerEvent

@@ -7,13 +7,13 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_prewarm import calls
 from airflow_provider_prewarm._compat import AIRFLOW_3
-from airflow_provider_prewarm.client import STREAM_SILENCE, AsyncClient
+from airflow_provider_prewarm.api import calls
+from airflow_provider_prewarm.api.client import STREAM_SILENCE, AsyncClient
 from airflow_provider_prewarm.exceptions import PrewarmError, RequestRefused, ServerUnavailable
-from airflow_provider_prewarm.follow import UNAVAILABLE, AsyncFollower, Patience, asend
 from airflow_provider_prewarm.hooks.prewarm import PrewarmHook
-from airflow_provider_prewarm.printer import Printer, emitter, stderr_level_of
+from airflow_provider_prewarm.runs.follow import UNAVAILABLE, AsyncFollower, Patience, asend
+from airflow_provider_prewarm.runs.printer import Printer, emitter, stderr_level_of
 
 # Seconds for a cancel, and for which it is tried.
 _CALL = 2.0

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_prewarm.calls import Call
+from airflow_provider_prewarm.api.calls import Call
 from airflow_provider_prewarm.check.fleet import Fleet, fleet_of
 
 DAGS = Path(__file__).parent / "dags"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_prewarm.calls import Call
+from airflow_provider_prewarm.api.calls import Call
 from airflow_provider_prewarm.check.find import tasks_of
 from airflow_provider_prewarm.check.fleet import fleet_of
 from airflow_provider_prewarm.check.load import load

@@ -11,20 +11,21 @@ import time
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from airflow_provider_prewarm import ask, calls, terms
 from airflow_provider_prewarm._compat import AirflowTaskTimeout, Context
-from airflow_provider_prewarm.client import Client, parse
-from airflow_provider_prewarm.connection import Server
+from airflow_provider_prewarm.api import calls
+from airflow_provider_prewarm.api.client import Client, parse
+from airflow_provider_prewarm.api.connection import Server
 from airflow_provider_prewarm.exceptions import PrewarmError, TryKilled
-from airflow_provider_prewarm.follow import UNAVAILABLE, Follower, Patience, send
 from airflow_provider_prewarm.hooks.prewarm import PrewarmHook
-from airflow_provider_prewarm.kill import Kill
-from airflow_provider_prewarm.lines import just_before
 from airflow_provider_prewarm.links import push_link
 from airflow_provider_prewarm.operators.base import PrewarmOperator
-from airflow_provider_prewarm.printer import Printer, emitter, stderr_level_of
-from airflow_provider_prewarm.settle import push, settle
-from airflow_provider_prewarm.task import executes, try_of
+from airflow_provider_prewarm.runs import ask, terms
+from airflow_provider_prewarm.runs.follow import UNAVAILABLE, Follower, Patience, send
+from airflow_provider_prewarm.runs.kill import Kill
+from airflow_provider_prewarm.runs.lines import just_before
+from airflow_provider_prewarm.runs.printer import Printer, emitter, stderr_level_of
+from airflow_provider_prewarm.runs.settle import push, settle
+from airflow_provider_prewarm.runs.task import executes, try_of
 
 # Seconds for a server to stop a run whose deadline has passed, once Airflow's own clock says that it has.
 _LATE = 5.0

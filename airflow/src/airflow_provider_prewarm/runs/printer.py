@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_prewarm._compat import AIRFLOW_3
-from airflow_provider_prewarm.lines import moment, read
+from airflow_provider_prewarm.runs.lines import moment, read
 
 # The most characters of lines that are kept: a line may have a million.
 _KEPT = 1 << 20

@@ -16,10 +16,10 @@ from typing import Any
 import httpx
 
 from airflow_provider_prewarm import __version__
-from airflow_provider_prewarm.calls import Call
-from airflow_provider_prewarm.connection import Server
+from airflow_provider_prewarm.api.calls import Call
+from airflow_provider_prewarm.api.connection import Server
+from airflow_provider_prewarm.api.mends import mend_of, unreached
 from airflow_provider_prewarm.exceptions import RequestRefused, ServerUnavailable, refusal
-from airflow_provider_prewarm.mends import mend_of, unreached
 
 # Seconds. A server that takes none of them is down for all that a caller cares.
 CONNECT_TIMEOUT = 10.0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_prewarm import calls
-from airflow_provider_prewarm.client import Client
+from airflow_provider_prewarm.api import calls
+from airflow_provider_prewarm.api.client import Client
 from airflow_provider_prewarm.exceptions import PrewarmError
-from airflow_provider_prewarm.follow import LOOK, Patience, send
 from airflow_provider_prewarm.hooks.prewarm import PrewarmHook
+from airflow_provider_prewarm.runs.follow import LOOK, Patience, send
 
 # Seconds for a server that is away: it may be the reason for which tasks run through DockerOperator again.
 _PATIENCE = 30.0

@@ -20,7 +20,7 @@ from airflow_provider_prewarm.exceptions import (
     RunTimedOut,
     is_not_warm,
 )
-from airflow_provider_prewarm.lines import moment
+from airflow_provider_prewarm.runs.lines import moment
 
 # By whom a run was canceled, as far as the server says it.
 _STOPS = {

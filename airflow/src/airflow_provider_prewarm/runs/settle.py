@@ -7,13 +7,14 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_prewarm import calls, outcome, terms
 from airflow_provider_prewarm._compat import Context
-from airflow_provider_prewarm.client import Client
+from airflow_provider_prewarm.api import calls
+from airflow_provider_prewarm.api.client import Client
 from airflow_provider_prewarm.exceptions import ContainerSkipped, PrewarmError, ResultUnusable
-from airflow_provider_prewarm.follow import send
 from airflow_provider_prewarm.operators.base import XCOM_KEY, PrewarmOperator
-from airflow_provider_prewarm.printer import Printer
+from airflow_provider_prewarm.runs import outcome, terms
+from airflow_provider_prewarm.runs.follow import send
+from airflow_provider_prewarm.runs.printer import Printer
 
 
 def settle(

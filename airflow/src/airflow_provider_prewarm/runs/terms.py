@@ -9,8 +9,8 @@ from datetime import timedelta
 from typing import Any
 
 from airflow_provider_prewarm._compat import conf
-from airflow_provider_prewarm.client import STREAM_SILENCE
-from airflow_provider_prewarm.task import Try
+from airflow_provider_prewarm.api.client import STREAM_SILENCE
+from airflow_provider_prewarm.runs.task import Try
 
 # Seconds that Airflow may take to begin a retry whose time has come.
 _SCHEDULING = 120

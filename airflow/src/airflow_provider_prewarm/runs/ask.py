@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_prewarm import calls, terms
 from airflow_provider_prewarm._compat import Context, mask_secret
-from airflow_provider_prewarm.client import Client
+from airflow_provider_prewarm.api import calls
+from airflow_provider_prewarm.api.client import Client
 from airflow_provider_prewarm.exceptions import RequestRefused
-from airflow_provider_prewarm.follow import send
-from airflow_provider_prewarm.kill import Kill
 from airflow_provider_prewarm.operators.base import PrewarmOperator
-from airflow_provider_prewarm.task import Try, executes, meta_of
+from airflow_provider_prewarm.runs import terms
+from airflow_provider_prewarm.runs.follow import send
+from airflow_provider_prewarm.runs.kill import Kill
+from airflow_provider_prewarm.runs.task import Try, executes, meta_of
 
 
 def body_of(op: PrewarmOperator, context: Context, this: Try) -> dict[str, Any]:

@@ -13,10 +13,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from airflow_provider_prewarm import calls
 from airflow_provider_prewarm._compat import AIRFLOW_3
-from airflow_provider_prewarm.client import Client
-from airflow_provider_prewarm.connection import Server
+from airflow_provider_prewarm.api import calls
+from airflow_provider_prewarm.api.client import Client
+from airflow_provider_prewarm.api.connection import Server
 from airflow_provider_prewarm.exceptions import PrewarmError, RequestRefused, TryKilled, passing
 
 # Seconds for all of it, and between two tries at a call.

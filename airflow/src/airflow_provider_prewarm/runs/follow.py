@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from airflow_provider_prewarm import calls
-from airflow_provider_prewarm.client import STREAM_SILENCE, AsyncClient, Client, parse
+from airflow_provider_prewarm.api import calls
+from airflow_provider_prewarm.api.client import STREAM_SILENCE, AsyncClient, Client, parse
 from airflow_provider_prewarm.exceptions import RequestRefused, ServerUnavailable, passing
-from airflow_provider_prewarm.kill import Kill
+from airflow_provider_prewarm.runs.kill import Kill
 
 # Seconds between two tries to reach a server: from the first to the longest, never the same in two programs.
 _FIRST_PAUSE = 0.1

@@ -10,11 +10,11 @@ from collections.abc import Callable, Collection, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from airflow_provider_prewarm import calls
-from airflow_provider_prewarm.calls import Call
-from airflow_provider_prewarm.client import AsyncClient, Client
+from airflow_provider_prewarm.api import calls
+from airflow_provider_prewarm.api.calls import Call
+from airflow_provider_prewarm.api.client import AsyncClient, Client
 from airflow_provider_prewarm.exceptions import ImageNotWarm, PrewarmError, RequestRefused, ServerUnavailable, refusal
-from airflow_provider_prewarm.warmth import Place, Standing, Want, find, newest_of, short, split, standing
+from airflow_provider_prewarm.warm.warmth import Place, Standing, Want, find, newest_of, short, split, standing
 
 # Seconds between two looks. A look is one call for each image, and one for the hosts.
 LOOK = 2.0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import httpx
 
-from airflow_provider_prewarm.connection import Server
+from airflow_provider_prewarm.api.connection import Server
 
 # Options of the command line, and what a task says instead.
 _OPTIONS = {"--wait-warm": "wait_warm=timedelta(minutes=10)", "--fresh": "fresh=True"}
