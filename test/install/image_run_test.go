@@ -36,6 +36,15 @@ type contained struct {
 	config, secret, url string
 }
 
+// healthy tells what else than healthy the engine finds a container.
+func healthy(name string) error {
+	health, err := tryDocker("inspect", "--format", "{{json .State.Health}}", name)
+	if err == nil && !strings.Contains(health, `"Status":"healthy"`) {
+		err = fmt.Errorf("its health is %s", health)
+	}
+	return err
+}
+
 func newContained(t *testing.T) *contained {
 	t.Helper()
 	image(t)
@@ -82,13 +91,7 @@ func (c *contained) start() {
 		"--volume", c.volume+":/var/lib/prewarm", "--volume", c.config+":/etc/prewarm/prewarm.yaml:ro", "--volume", c.secret+":/run/secrets/airflow:ro",
 		"--volume", socket+":/var/run/docker.sock", "--group-add", strconv.Itoa(int(info.Sys().(*syscall.Stat_t).Gid)),
 		"--health-interval", "1s", imageTag)
-	await(c.t, 30*time.Second, func() error {
-		health, err := tryDocker("inspect", "--format", "{{json .State.Health}}", c.name)
-		if err == nil && !strings.Contains(health, `"Status":"healthy"`) {
-			err = fmt.Errorf("its health is %s", health)
-		}
-		return err
-	})
+	await(c.t, 30*time.Second, func() error { return healthy(c.name) })
 }
 
 // stop ends the container as an upgrade does, and wants a clean end.

@@ -137,6 +137,7 @@ func TestTheLoadedImageSaysWhatItIs(t *testing.T) {
 			Volumes    map[string]any
 			Labels     map[string]string
 			StopSignal string
+			Env        []string
 			// Healthcheck must survive the OCI's own media types.
 			Healthcheck *struct{ Test []string }
 		}
@@ -158,6 +159,9 @@ func TestTheLoadedImageSaysWhatItIs(t *testing.T) {
 	}
 	if !slices.Equal(c.Cmd, []string{"serve", "--config", "/etc/prewarm/prewarm.yaml"}) {
 		t.Errorf("it runs %v", c.Cmd)
+	}
+	if !slices.Contains(c.Env, "SQLITE_TMPDIR=/var/lib/prewarm") { // the root is read-only, and /tmp with it
+		t.Errorf("its environment is %v", c.Env)
 	}
 	if _, ok := c.Volumes["/var/lib/prewarm"]; !ok || len(c.Volumes) != 1 {
 		t.Errorf("its volumes are %v", c.Volumes)
