@@ -66,8 +66,10 @@ func newContained(t *testing.T) *contained {
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
-			log, err := tryDocker("logs", c.name)
-			t.Log(log, err)
+			log := exec.Command("docker", "logs", c.name)
+			log.Env = append(os.Environ(), "DOCKER_HOST="+shared.Hosts[0].Socket)
+			said, err := log.CombinedOutput()
+			t.Logf("%s (%v)", said, err)
 		}
 		for _, args := range [][]string{{"rm", "--force", c.name}, {"volume", "rm", "--force", c.volume}} {
 			if _, err := tryDocker(args...); err != nil {
@@ -166,7 +168,7 @@ func TestTheImageServesWarmsRunsAndComesBack(t *testing.T) {
 	if n := pulls(t, began); n == 0 {
 		t.Error("the engine tells of no pull: this test would not see a second one")
 	}
-	if out := c.cli("run", "jobs", "print", "from a container"); out != "from a container\n" {
+	if out := c.cli("run", "jobs", "--", "print", "from a container"); out != "from a container\n" {
 		t.Errorf("the task printed %q", out)
 	}
 	if out := docker(t, "exec", c.name, "/prewarm", "health"); !strings.HasPrefix(out, "ready: prewarm 0.0.0-test") {
@@ -195,7 +197,7 @@ func TestTheImageServesWarmsRunsAndComesBack(t *testing.T) {
 // A team's own authority is a file more in a folder that is read anyway.
 func TestTheImageTakesACertificateOfOnesOwn(t *testing.T) {
 	c := newContained(t)
-	secure, err := shared.AddRegistry(t.Context(), fleet.RegistryOptions{Name: "image-tls", TLS: true})
+	secure, err := shared.AddRegistry(t.Context(), fleet.RegistryOptions{Name: "imagetls", TLS: true})
 	if err != nil {
 		t.Fatal(err)
 	}
