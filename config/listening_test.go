@@ -22,6 +22,8 @@ func TestListening(t *testing.T) {
 		"a mistake in it":         {text: "server: {listen: nowhere}", wrong: "it is not an address with a port"},
 		"an unknown key of it":    {text: "server: {liste: '127.0.0.1:1'}", wrong: "server.liste"},
 		"a certificate not there": {text: "server: {tls: {cert: missing.pem, key: missing.pem}}", wrong: "server.tls.cert"},
+		"a key that is no text":   {text: "server: {tls: {cert: own.pem, key: [a]}}", wrong: "server.tls.key"},
+		"a key not there":         {text: "server: {listen: ':1', tls: {cert: own.pem, key: missing.pem, client_ca: missing.pem}}", listen: ":1"},
 		"no YAML":                 {text: "server: {", wrong: "it is not YAML"},
 		"a strange variable":      {text: "hosts: []", env: []string{"PREWARM_SERVER_LISTE=127.0.0.1:2"}, wrong: "unknown variable"},
 	} {
@@ -29,6 +31,9 @@ func TestListening(t *testing.T) {
 			t.Parallel()
 			file := filepath.Join(t.TempDir(), "prewarm.yaml")
 			if err := os.WriteFile(file, []byte(c.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(filepath.Dir(file), "own.pem"), []byte("what it is the server knows"), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			server, err := Listening(file, c.env)

@@ -20,7 +20,7 @@ import (
 func TestProbeAddress(t *testing.T) {
 	t.Parallel()
 	for listen, want := range map[string]string{
-		":8470": "http://127.0.0.1:8470", "0.0.0.0:8470": "http://127.0.0.1:8470", "[::]:8470": "http://[::1]:8470",
+		":8470": "http://127.0.0.1:8470", "0.0.0.0:8470": "http://127.0.0.1:8470", "[::]:8470": "http://127.0.0.1:8470",
 		"127.0.0.1:1": "http://127.0.0.1:1", "localhost:1": "http://localhost:1", "10.0.0.5:1": "http://10.0.0.5:1", "[fd00::1]:1": "http://[fd00::1]:1",
 	} {
 		if got := (Probe{Listen: listen}).Address(); got != want {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -146,7 +147,7 @@ func TestTheLoadedImageSaysWhatItIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	size, c := found[0].Size, found[0].Config
-	archive, err := os.Stat(filepath.Join(image(t).dir, "prewarm-linux-amd64.tar"))
+	archive, err := os.Stat(filepath.Join(image(t).dir, "prewarm-linux-"+runtime.GOARCH+".tar"))
 	if err != nil {
 		t.Fatal(err)
 	}

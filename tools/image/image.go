@@ -83,7 +83,7 @@ func runSettings(r release) v1.Config {
 		StopSignal:   "SIGTERM",
 		Labels:       annotations(r),
 		Healthcheck: &v1.HealthConfig{
-			Test: []string{"CMD", "/prewarm", "health"}, Interval: 10 * time.Second, Timeout: 5 * time.Second, StartPeriod: 30 * time.Second, Retries: 3,
+			Test: []string{"CMD", "/prewarm", "health"}, Interval: 5 * time.Second, Timeout: 5 * time.Second, StartPeriod: 30 * time.Second, Retries: 3,
 		},
 	}
 }
