@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -26,7 +25,7 @@ func TestCompose(t *testing.T) {
 	defer cancel()
 	c := newComposed(ctx, t)
 	c.standIn(ctx)
-	c.image(ctx, c.file.Services["prewarm"].Image)
+	prewarmImage(ctx, t, c.host, c.file.Services["prewarm"].Image)
 	t.Cleanup(func() { c.end(context.WithoutCancel(ctx)) })
 
 	c.up(ctx)
@@ -55,7 +54,7 @@ func TestCompose(t *testing.T) {
 // standIn makes the images that can't be had.
 func (c *composed) standIn(ctx context.Context) {
 	c.t.Helper()
-	all := standIns(findAirflow(ctx, c.t))
+	all := standIns(findAirflow(ctx, c.t), unprivileged(ctx, c.t))
 	for _, s := range all {
 		image := c.file.Services[s.service].Image
 		if image == "" {
@@ -66,18 +65,6 @@ func (c *composed) standIn(ctx context.Context) {
 	c.beside = []string{filepath.Join(c.dir, "stand-ins.yaml")}
 	if err := os.WriteFile(c.beside[0], []byte(override(all)), 0o600); err != nil {
 		c.t.Fatal(err)
-	}
-}
-
-// image builds Prewarm's own, the real one, into the engine of the example.
-func (c *composed) image(ctx context.Context, tag string) {
-	c.t.Helper()
-	_, version, _ := strings.Cut(tag, ":")
-	platform := c.docker(ctx, "version", "--format", "{{.Server.Os}}/{{.Server.Arch}}")
-	build := exec.CommandContext(ctx, "go", "run", "./tools/image", "-o", c.t.TempDir(), "-tag", tag, "-version", version, "-platforms", platform, "-load", "always")
-	build.Dir, build.Env = root(c.t), append(os.Environ(), "DOCKER_HOST="+c.host)
-	if out, err := build.CombinedOutput(); err != nil {
-		c.t.Fatalf("build %s: %v\n%s", tag, err, out)
 	}
 }
 
@@ -169,7 +156,7 @@ func (c *composed) upgrade(ctx context.Context) {
 	c.t.Helper()
 	const next = "next"
 	repository, _, _ := strings.Cut(c.file.Services["prewarm"].Image, ":")
-	c.image(ctx, repository+":"+next)
+	prewarmImage(ctx, c.t, c.host, repository+":"+next)
 	env := filepath.Join(c.dir, ".env")
 	text, err := os.ReadFile(env)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -29,12 +30,13 @@ type standIn struct {
 	changes []string // of docker import
 	mounts  []string // beside /usr
 	environ []string
+	more    []string          // further lines of the service in override
 	files   map[string]string // beside those that all have
 }
 
 // standIns are all but PostgreSQL, whose image is an entrypoint above all, and
 // Airflow's other parts: the task is run by its command line instead.
-func standIns(a airflow) []standIn {
+func standIns(a airflow, privileged []string) []standIn {
 	return []standIn{
 		{
 			service: "registry",
@@ -44,9 +46,11 @@ func standIns(a airflow) []standIn {
 		},
 		{
 			service: "etl-1",
-			changes: []string{"VOLUME /var/lib/docker"},
+			changes: []string{`ENTRYPOINT ["/bin/sh", "/standin/dind"]`, "VOLUME /var/lib/docker"},
 			// Debian's iptables is a link to there.
 			mounts: []string{"/etc/alternatives:/etc/alternatives:ro"},
+			more:   privileged,
+			files:  map[string]string{"standin/dind": dind},
 		},
 		{
 			service: airflowService,
@@ -54,6 +58,43 @@ func standIns(a airflow) []standIn {
 			mounts:  a.mounts(),
 			environ: []string{"PYTHONPATH=" + a.provider},
 		},
+	}
+}
+
+// dind is what an engine needs in a container whose control groups are mounted
+// read-only, as those of one without privileges are.
+const dind = `
+for dir in /sys/fs/cgroup /sys/fs/cgroup/*; do
+	mountpoint -q $dir && mount -o remount,bind,rw $dir
+done
+exec "$@"
+`
+
+// unprivileged gives a service what privileged gives it, on a machine that is a
+// container itself and lacks a capability: there the kernel refuses to start what
+// asks for all. Nil where nothing is lacking, and compose.yaml is tried as it is.
+func unprivileged(ctx context.Context, t *testing.T) []string {
+	t.Helper()
+	all, err := exec.CommandContext(ctx, "setpriv", "--list-caps").Output()
+	if err != nil {
+		t.Fatalf("setpriv --list-caps: %v", err)
+	}
+	dump, err := exec.CommandContext(ctx, "setpriv", "--dump").Output()
+	if err != nil {
+		t.Fatalf("setpriv --dump: %v", err)
+	}
+	_, bound, _ := strings.Cut(string(dump), "Capability bounding set: ")
+	bound, _, _ = strings.Cut(bound, "\n")
+	lacking := slices.DeleteFunc(strings.Fields(string(all)), func(c string) bool {
+		return slices.Contains(strings.Split(bound, ","), c)
+	})
+	if len(lacking) == 0 {
+		return nil
+	}
+	t.Logf("this machine lacks %v, so that its engine can start nothing privileged: etl-1 gets the rest one by one", lacking)
+	return []string{
+		"privileged: false", "cap_add: [ALL]", "cap_drop: [" + strings.ToUpper(strings.Join(lacking, ", ")) + "]",
+		"security_opt: ['seccomp=unconfined', 'systempaths=unconfined']", "device_cgroup_rules: ['a *:* rwm']",
 	}
 }
 
@@ -85,7 +126,7 @@ func (s standIn) archive(t *testing.T) []byte {
 	a.file("etc/passwd", "root:x:0:0::/root:/bin/sh\nairflow:x:50000:0::/opt/airflow:/bin/sh\n")
 	a.file("etc/group", "root:x:0:\n")
 	for name, text := range s.files {
-		for dir := filepath.Dir(name); dir != "etc"; dir = filepath.Dir(dir) {
+		for dir := filepath.Dir(name); dir != "etc" && dir != "standin"; dir = filepath.Dir(dir) {
 			a.add(tar.Header{Name: dir, Typeflag: tar.TypeDir, Mode: 0o755}, nil)
 		}
 		a.file(name, text)
@@ -103,6 +144,9 @@ func override(all []standIn) string {
 		fmt.Fprintf(&b, "  %s:\n    volumes:\n", s.service)
 		for _, m := range append([]string{"/usr:/usr:ro"}, s.mounts...) {
 			fmt.Fprintf(&b, "      - %q\n", m)
+		}
+		for _, line := range s.more {
+			fmt.Fprintf(&b, "    %s\n", line)
 		}
 		if len(s.environ) > 0 {
 			b.WriteString("    environment:\n")
