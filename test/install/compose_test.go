@@ -117,7 +117,7 @@ func (c *composed) task(ctx context.Context) {
 	c.t.Helper()
 	out := c.compose(ctx, "run", "--rm", "-T", "--no-deps", "--entrypoint", "sh",
 		"--env", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=sqlite:////tmp/airflow.db",
-		airflowService, "-euc", "airflow db migrate && airflow dags test jobs 2>&1")
+		airflowService, "-euc", "airflow db migrate && timeout 120 airflow dags test jobs 2>&1")
 	if !strings.Contains(out, "hello from") {
 		c.t.Fatalf("the task's log has no line of the container:\n%s", out)
 	}

@@ -10,6 +10,8 @@ with DAG("jobs", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=timezone.
         task_id="hello",
         image="jobs",
         command=["echo", "hello from {{ ts }}"],
+        # Before the first push there is nothing to run on; without this the task would say so and fail.
+        wait_warm=timedelta(minutes=5),
         execution_timeout=timedelta(minutes=10),
         retries=2,
     )
