@@ -97,6 +97,7 @@ airflow-bench: setup ## measure the Airflow provider against DockerOperator, on 
 # What docs/install tells of, done. Each part builds its tools once.
 install-test: setup compose ## install by image, Debian package, compose and tutorial, and use it there (root)
 	sh test/setup.sh install
+	sh tools/airflow.sh $(TOOLS) airflow-3.3
 	go test -tags install -count 1 -timeout 20m ./test/install
 
 compose: $(COMPOSE) ## build Docker Compose, for the test of docs/deploy/compose (some minutes, once)

@@ -79,14 +79,19 @@ func (c *composed) up(ctx context.Context) {
 	}
 }
 
-// warm pushes an image to the composed registry, as a shell of that machine does,
-// and waits until it is live. It gives the digest.
+// warm does what the guide tells for a first image, on another busybox than Docker
+// Hub's, and gives the digest that is live then.
 func (c *composed) warm(ctx context.Context) string {
 	c.t.Helper()
-	const name = "localhost:5000/etl/jobs:latest"
+	commands := console(c.t, guide, "## The first task")
+	name, pulled := strings.CutPrefix(commands[0], "docker pull ")
+	if !pulled {
+		c.t.Fatalf("the guide begins its first task by %q", commands[0])
+	}
 	docker(ctx, c.t, c.host, busyboxImage(c.t, "sh", "echo"), "import", "-", name)
-	c.docker(ctx, "push", name)
-	c.prewarm(ctx, "warm", "jobs")
+	for _, line := range commands[1:] {
+		c.shell(ctx, line)
+	}
 	digest := c.current(ctx)
 	pushed := c.docker(ctx, "image", "inspect", "--format", "{{index .RepoDigests 0}}", name)
 	if _, want, _ := strings.Cut(pushed, "@"); digest == "" || digest != want {

@@ -18,6 +18,9 @@ import (
 // example is the folder of the compose example.
 const example = "docs/deploy/compose"
 
+// guide is what its readers read.
+const guide = "docs/install/compose.md"
+
 // airflowService is where tasks run.
 const airflowService = "airflow-scheduler"
 
@@ -102,6 +105,35 @@ func (c *composed) command(ctx context.Context, args ...string) *exec.Cmd {
 		all = append(all, "--file", f)
 	}
 	return exec.CommandContext(ctx, composeProgram(c.t), append(all, args...)...)
+}
+
+// shell runs a line of the guide.
+func (c *composed) shell(ctx context.Context, line string) {
+	c.t.Helper()
+	line = strings.ReplaceAll(line, "docker compose ", strings.Join(c.command(ctx).Args, " ")+" ")
+	c.run(exec.CommandContext(ctx, "sh", "-euc", line))
+}
+
+// console gives the commands of the first block below a heading.
+func console(t *testing.T, file, heading string) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root(t), file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, below, _ := strings.Cut(string(text), "\n"+heading+"\n")
+	_, block, _ := strings.Cut(below, "```console\n")
+	block, _, found := strings.Cut(block, "```")
+	var commands []string
+	for line := range strings.Lines(block) {
+		if command, ok := strings.CutPrefix(strings.TrimSpace(line), "$ "); ok {
+			commands = append(commands, command)
+		}
+	}
+	if !found || len(commands) == 0 {
+		t.Fatalf("%s has no commands below %q", file, heading)
+	}
+	return commands
 }
 
 // prewarm is the program in its container, as the guide tells to call it.
