@@ -39,12 +39,7 @@ func (p Probe) Address() string {
 	if err != nil {
 		return scheme + "://" + p.Listen
 	}
-	switch ip := net.ParseIP(host); {
-	case host == "":
-		host = "127.0.0.1"
-	case ip != nil && ip.IsUnspecified() && ip.To4() == nil:
-		host = "::1"
-	case ip != nil && ip.IsUnspecified():
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() { // [::] is also every address of IPv4
 		host = "127.0.0.1"
 	}
 	return scheme + "://" + net.JoinHostPort(host, port)

@@ -35,19 +35,19 @@ func TestProgramInAirflowImage(t *testing.T) {
 		t.Fatalf("the Dockerfile of docs/airflow-bash.md is another than this test knows:\n%s", block[1])
 	}
 	host := shared.Hosts[0].Socket
-	docker(ctx, t, host, busyboxImage(t, "sh"), "import", "-", string(base[1]))
+	dockerAt(ctx, t, host, busyboxImage(t, "sh"), "import", "-", string(base[1]))
 	prewarmImage(ctx, t, host, string(from[1]))
-	buildImage(ctx, t, host, "airflow-with-prewarm", string(block[1]))
+	buildDockerfile(ctx, t, host, "airflow-with-prewarm", string(block[1]))
 
-	out := docker(ctx, t, host, nil, "run", "--rm", "airflow-with-prewarm", "/bin/sh", "-c", "prewarm version")
+	out := dockerAt(ctx, t, host, nil, "run", "--rm", "airflow-with-prewarm", "/bin/sh", "-c", "prewarm version")
 	if !strings.Contains(out, "prewarm") {
 		t.Errorf("prewarm version says %q", out)
 	}
 }
 
-// buildImage builds a Dockerfile without a context, by the engine's own builder:
+// buildDockerfile builds a Dockerfile without a context, by the engine's own builder:
 // Debian has no other.
-func buildImage(ctx context.Context, t *testing.T, host, tag, dockerfile string) {
+func buildDockerfile(ctx context.Context, t *testing.T, host, tag, dockerfile string) {
 	t.Helper()
 	cmd := exec.CommandContext(ctx, "docker", "--host", host, "build", "--quiet", "--tag", tag, "-")
 	cmd.Env, cmd.Stdin = append(os.Environ(), "DOCKER_BUILDKIT=0"), strings.NewReader(dockerfile)
@@ -60,7 +60,7 @@ func buildImage(ctx context.Context, t *testing.T, host, tag, dockerfile string)
 func prewarmImage(ctx context.Context, t *testing.T, host, tag string) {
 	t.Helper()
 	_, version, _ := strings.Cut(tag, ":")
-	platform := docker(ctx, t, host, nil, "version", "--format", "{{.Server.Os}}/{{.Server.Arch}}")
+	platform := dockerAt(ctx, t, host, nil, "version", "--format", "{{.Server.Os}}/{{.Server.Arch}}")
 	build := exec.CommandContext(ctx, "go", "run", "./tools/image", "-o", t.TempDir(), "-tag", tag, "-version", version, "-platforms", platform, "-load", "always")
 	build.Dir, build.Env = root(t), append(os.Environ(), "DOCKER_HOST="+host)
 	if out, err := build.CombinedOutput(); err != nil {

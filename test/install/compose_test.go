@@ -88,7 +88,7 @@ func (c *composed) warm(ctx context.Context) string {
 	if !pulled {
 		c.t.Fatalf("the guide begins its first task by %q", commands[0])
 	}
-	docker(ctx, c.t, c.host, busyboxImage(c.t, "sh", "echo"), "import", "-", name)
+	dockerAt(ctx, c.t, c.host, busyboxImage(c.t, "sh", "echo"), "import", "-", name)
 	for _, line := range commands[1:] {
 		c.shell(ctx, line)
 	}

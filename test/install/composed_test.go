@@ -37,7 +37,7 @@ type composed struct {
 // composeFile is what the tests ask of compose.yaml, as `docker compose config`
 // has it: with the versions of .env in it.
 type composeFile struct {
-	Services map[string]service         `json:"services"`
+	Services map[string]composeService  `json:"services"`
 	Secrets  map[string]secret          `json:"secrets"`
 	Volumes  map[string]json.RawMessage `json:"volumes"`
 }
@@ -46,7 +46,7 @@ type secret struct {
 	File string `json:"file"`
 }
 
-type service struct {
+type composeService struct {
 	Image       string            `json:"image"`
 	Restart     string            `json:"restart"`
 	Privileged  bool              `json:"privileged"`
@@ -145,11 +145,11 @@ func (c *composed) prewarm(ctx context.Context, args ...string) string {
 // docker is the command line of Docker for the engine of the example.
 func (c *composed) docker(ctx context.Context, args ...string) string {
 	c.t.Helper()
-	return docker(ctx, c.t, c.host, nil, args...)
+	return dockerAt(ctx, c.t, c.host, nil, args...)
 }
 
-// docker runs Docker's own command line.
-func docker(ctx context.Context, t *testing.T, host string, stdin []byte, args ...string) string {
+// dockerAt runs Docker's own command line for an engine.
+func dockerAt(ctx context.Context, t *testing.T, host string, stdin []byte, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(ctx, "docker", append([]string{"--host", host}, args...)...)
 	cmd.Stdin = bytes.NewReader(stdin)

@@ -33,7 +33,7 @@ func TestComposeFile(t *testing.T) {
 	}
 }
 
-func checkService(t *testing.T, name string, s service) {
+func checkService(t *testing.T, name string, s composeService) {
 	t.Helper()
 	if _, tag, _ := strings.Cut(s.Image, ":"); tag == "" || tag == "latest" {
 		t.Errorf("image %s is not pinned", s.Image)
@@ -63,7 +63,7 @@ func checkService(t *testing.T, name string, s service) {
 	}
 }
 
-func mapped(all map[string]service) []string {
+func mapped(all map[string]composeService) []string {
 	var used []string
 	for _, s := range all {
 		for _, secret := range s.Secrets {

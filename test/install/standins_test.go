@@ -105,7 +105,7 @@ func (s standIn) load(ctx context.Context, t *testing.T, host, image string) {
 	for _, c := range append([]string{"ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/standin"}, s.changes...) {
 		args = append(args, "--change", c)
 	}
-	docker(ctx, t, host, s.archive(t), append(args, "-", image)...)
+	dockerAt(ctx, t, host, s.archive(t), append(args, "-", image)...)
 }
 
 // archive is a root on which a mount of /usr makes a Debian.

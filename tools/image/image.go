@@ -35,32 +35,29 @@ func annotations(r release) map[string]string {
 	}
 }
 
-// newImage makes the image of a platform. The program has a layer of its own, so
-// that an upgrade fetches nothing else.
+// newImage makes the image of a platform: one layer, for next to the program the
+// rest is nothing.
 func newImage(binary string, p v1.Platform, r release) (v1.Image, error) {
 	file, err := programEntry(binary)
 	if err != nil {
 		return nil, err
 	}
-	image := mutate.MediaType(mutate.ConfigMediaType(empty.Image, types.OCIConfigJSON), types.OCIManifestSchema1)
-	for _, part := range []struct {
-		made    string
-		entries []entry
-	}{{"the file system without the program", base()}, {"the program", []entry{file}}} {
-		l, err := layer(part.entries, r.time)
-		if err != nil {
-			return nil, err
-		}
-		image, err = mutate.Append(image, mutate.Addendum{Layer: l, MediaType: types.OCILayer, History: v1.History{Created: v1.Time{Time: r.time}, CreatedBy: "tools/image: " + part.made}})
-		if err != nil {
-			return nil, err
-		}
-	}
-	file0, err := image.ConfigFile()
+	files, err := layer(append(base(), file), r.time)
 	if err != nil {
 		return nil, err
 	}
-	settings := file0.DeepCopy()
+	image := mutate.MediaType(mutate.ConfigMediaType(empty.Image, types.OCIConfigJSON), types.OCIManifestSchema1)
+	image, err = mutate.Append(image, mutate.Addendum{
+		Layer: files, MediaType: types.OCILayer, History: v1.History{Created: v1.Time{Time: r.time}, CreatedBy: "tools/image"},
+	})
+	if err != nil {
+		return nil, err
+	}
+	before, err := image.ConfigFile()
+	if err != nil {
+		return nil, err
+	}
+	settings := before.DeepCopy()
 	settings.OS, settings.Architecture, settings.Created = p.OS, p.Architecture, v1.Time{Time: r.time}
 	settings.Config = runSettings(r)
 	if image, err = mutate.ConfigFile(image, settings); err != nil {
@@ -72,20 +69,21 @@ func newImage(binary string, p v1.Platform, r release) (v1.Image, error) {
 // runSettings are how the image runs where docker run says nothing else. The
 // health check is Docker's: the OCI has no word for it, and engines that know
 // none pass over it. The working directory is where the verbs that read a
-// configuration look for it.
+// configuration look for it. SQLite sorts what is large in a file, and the root may
+// be read-only.
 func runSettings(r release) v1.Config {
 	return v1.Config{
 		User:         fmt.Sprintf("%d:%d", owner, owner),
 		Entrypoint:   []string{"/prewarm"},
 		Cmd:          []string{"serve", "--config", configPath + "/prewarm.yaml"},
 		WorkingDir:   configPath,
-		Env:          []string{"PATH=/"},
+		Env:          []string{"PATH=/", "SQLITE_TMPDIR=" + statePath},
 		Volumes:      map[string]struct{}{statePath: {}},
 		ExposedPorts: map[string]struct{}{"8470/tcp": {}},
 		StopSignal:   "SIGTERM",
 		Labels:       annotations(r),
 		Healthcheck: &v1.HealthConfig{
-			Test: []string{"CMD", "/prewarm", "health"}, Interval: 10 * time.Second, Timeout: 5 * time.Second, StartPeriod: 30 * time.Second, Retries: 3,
+			Test: []string{"CMD", "/prewarm", "health"}, Interval: 5 * time.Second, Timeout: 5 * time.Second, StartPeriod: 30 * time.Second, Retries: 3,
 		},
 	}
 }

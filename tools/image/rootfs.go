@@ -25,8 +25,7 @@ type entry struct {
 }
 
 // base is the file system without the program. Time zones are in the program, and
-// so is ssh. /tmp is what a run's files pass through nowhere, but SQLite sorts
-// what is large there.
+// so is ssh.
 func base() []entry {
 	passwd := fmt.Sprintf("root:x:0:0:root:/:/nologin\nprewarm:x:%d:%d:Prewarm:%s:/nologin\n", owner, owner, statePath)
 	group := fmt.Sprintf("root:x:0:\nprewarm:x:%d:\n", owner)
