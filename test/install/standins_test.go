@@ -20,7 +20,7 @@ import (
 // compose.yaml names are stood in for by images of the same name. There is
 // nothing in them but links and settings; the programs are this machine's own,
 // Debian's packages of the same software, for /usr is mounted into each
-// (standIns.override). What the real images add, their entrypoints, is not tried:
+// (override). What the real images add, their entrypoints, is not tried:
 // compose.yaml gives the commands whole, but for the registry's, which is the
 // image's own.
 
