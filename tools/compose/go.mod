@@ -1,3 +1,5 @@
+// Docker Compose, which make compose builds for the test of docs/deploy/compose.
+// What it excludes is what its own go.mod does.
 module github.com/prewarm/prewarm/tools/compose
 
 go 1.26.0
