@@ -13,6 +13,11 @@ TOOLS         := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/prewarm-tools
 GOLANGCI_LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
 GOVULNCHECK   := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)/govulncheck
 
+# Docker Compose is a module of its own: go install refuses one that excludes
+# versions, and its 600 lines of go.sum are none of the program's.
+COMPOSE_VERSION := $(shell sed -n 's|.*github.com/docker/compose/v2 \(v[^ ]*\).*|\1|p' tools/compose/go.mod)
+COMPOSE         := $(TOOLS)/compose-$(COMPOSE_VERSION)/docker-compose
+
 # The packages that have tests, or benchmarks, of a kind: found, so that a new
 # one is never forgotten.
 packages_with = $(sort $(dir $(shell grep -rlE $(1) --include='*_test.go' .)))
@@ -21,7 +26,7 @@ packages_with = $(sort $(dir $(shell grep -rlE $(1) --include='*_test.go' .)))
 tests29 = ^($(shell grep -rlE '^//go:build e2e && engine29$$' --include='*_test.go' . | xargs grep -hoE '^func Test\w+' | sed 's/^func //' | paste -sd'|'))$$
 
 .DEFAULT_GOAL := help
-.PHONY: help build image setup unit race e2e test promtool engine29 e2e29 airflow-setup airflow-unit airflow-e2e airflow-test airflow-bench install-test test-all lint fmt vet modules vuln fuzz fuzz-api benchmarks bench soak demo generate generated clean
+.PHONY: help build image compose setup unit race e2e test promtool engine29 e2e29 airflow-setup airflow-unit airflow-e2e airflow-test airflow-bench install-test test-all lint fmt vet modules vuln fuzz fuzz-api benchmarks bench soak demo generate generated clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -90,8 +95,12 @@ airflow-bench: setup ## measure the Airflow provider against DockerOperator, on 
 	exec $$(sh tools/airflow.sh $(TOOLS) airflow-3.3)/bin/python -B airflow/bench/bench.py
 
 # What docs/install tells of, done. Each part builds its tools once.
-install-test: setup ## install by image, Debian package, compose and tutorial, and use it there (root)
+install-test: setup compose ## install by image, Debian package, compose and tutorial, and use it there (root)
+	sh test/setup.sh install
+	sh tools/airflow.sh $(TOOLS) airflow-3.3
 	go test -tags install -count 1 -timeout 20m ./test/install
+
+compose: $(COMPOSE) ## build Docker Compose, for the test of docs/deploy/compose (some minutes, once)
 
 test-all: e2e29 airflow-test install-test promtool modules generated vet lint benchmarks fuzz fuzz-api vuln ## the rest of what CI asks of a change
 
@@ -143,3 +152,6 @@ $(GOLANGCI_LINT):
 
 $(GOVULNCHECK):
 	GOBIN=$(@D) go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
+
+$(COMPOSE):
+	CGO_ENABLED=0 go build -C tools/compose -trimpath -ldflags '-s -w -X github.com/docker/compose/v2/internal.Version=$(COMPOSE_VERSION)' -o $@ github.com/docker/compose/v2/cmd

@@ -4,6 +4,7 @@
 #
 #   sh test/setup.sh             what every fleet needs
 #   sh test/setup.sh engine29    also what building a current engine needs
+#   sh test/setup.sh install     also what the tests of docs/install need
 #   sh test/setup.sh promtool    only what testing docs/monitoring needs
 #
 # Says and does nothing when all is there. It starts and enables no service: the
@@ -29,11 +30,14 @@ engine29)
 	wanted="$wanted gcc:gcc pkg-config:pkg-config"
 	files="$files /usr/include/seccomp.h:libseccomp-dev /usr/include/stdlib.h:libc6-dev"
 	;;
+install)
+	wanted="$wanted busybox:busybox-static openssl:openssl"
+	;;
 promtool)
 	wanted=promtool:prometheus
 	files=
 	;;
-*) refuse "there is no \"$1\" to set up; usage: sh test/setup.sh [engine29|promtool]" ;;
+*) refuse "there is no \"$1\" to set up; usage: sh test/setup.sh [engine29|install|promtool]" ;;
 esac
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin

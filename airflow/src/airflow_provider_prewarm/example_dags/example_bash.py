@@ -2,7 +2,7 @@
 
 One line brings it there::
 
-    COPY --from=prewarm /prewarm /usr/local/bin/prewarm
+    COPY --from=ghcr.io/prewarm/prewarm:devel /prewarm /usr/local/bin/prewarm
 
 It finds the server by ``PREWARM_URL`` and ``PREWARM_TOKEN_FILE``, or by ``AIRFLOW_CONN_PREWARM_DEFAULT`` of the
 worker's environment; a connection that is in Airflow's database only, it can't see. ``--airflow`` makes run key, pin
