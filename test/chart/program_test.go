@@ -1,0 +1,105 @@
+//go:build chart
+
+package chart
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// program builds the program.
+func program(t *testing.T) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "prewarm")
+	cmd := exec.Command("go", "build", "-o", binary, "./cmd/prewarm")
+	cmd.Dir = "../.."
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return binary
+}
+
+// env is what a container has: nothing of this machine.
+func (p pod) env(more ...string) []string {
+	return append(append([]string{"HOME=/nonexistent"}, p.environ...), more...)
+}
+
+// TestConfigurations lets the program read what each example gives it.
+func TestConfigurations(t *testing.T) {
+	binary := program(t)
+	for _, values := range append(examples(t), "") {
+		t.Run(strings.TrimSuffix(filepath.Base(values), ".yaml"), func(t *testing.T) {
+			p := start(t, render(t, values))
+			cmd := exec.Command(binary, "config", "check", "--config", p.config)
+			cmd.Env = p.env()
+			out, err := cmd.CombinedOutput()
+			t.Logf("%s", out)
+			if err != nil || !strings.Contains(string(out), " is good: ") || strings.Contains(string(out), "warning") {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+}
+
+// TestServes starts what the chart gives without any values, and asks it as
+// somebody does who executes a verb in its container.
+func TestServes(t *testing.T) {
+	binary := program(t)
+	p := start(t, render(t, ""))
+	address := freeAddress(t)
+	_, port, _ := net.SplitHostPort(address)
+	// The container has the port for itself; this machine may not.
+	environ := p.env("PREWARM_SERVER_LISTEN=:"+port, "PREWARM_URL=http://"+address)
+
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	var log bytes.Buffer
+	server := exec.CommandContext(ctx, binary, "serve", "--config", p.config)
+	server.Env, server.Stderr = environ, &log
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	status := func() (string, error) {
+		cmd := exec.CommandContext(ctx, binary, "status")
+		cmd.Env = environ
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	out, err := status()
+	for err != nil && ctx.Err() == nil && strings.Contains(out, "refused") {
+		time.Sleep(50 * time.Millisecond) // nothing tells that another process listens
+		out, err = status()
+	}
+	t.Logf("%s", out)
+	if err != nil {
+		t.Errorf("status: %v\n%s", err, out)
+	}
+	asStranger := exec.CommandContext(ctx, binary, "status")
+	asStranger.Env = []string{"HOME=/nonexistent", "PREWARM_URL=http://" + address}
+	if out, err := asStranger.CombinedOutput(); err == nil || !strings.Contains(string(out), "token") {
+		t.Errorf("status without a token: %v\n%s", err, out)
+	}
+	if err := server.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Wait(); err != nil {
+		t.Errorf("serve: %v\n%s", err, log.String())
+	}
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}
