@@ -53,8 +53,8 @@ knows it. The rest of that kind is in the environment, and so in the pod itself.
 {{- fail (printf "config.server.%s is set: the chart sets it, by service and tls.existingSecret; take config.server.%s out" $key $key) -}}
 {{- end -}}
 {{- end -}}
-{{- if .Values.config.state -}}
-{{- fail "config.state is set: the chart keeps the state on the volume of persistence; take config.state out" -}}
+{{- if hasKey (.Values.config.state | default dict) "path" -}}
+{{- fail "config.state.path is set: the chart keeps the state on the volume of persistence; take config.state.path out" -}}
 {{- end -}}
 {{- if and .Values.existingConfigMap (omit .Values.config "runner") -}}
 {{- fail (printf "existingConfigMap and config.%s are both set: the configuration comes from one of them; take one out" (first (keys (omit .Values.config "runner") | sortAlpha))) -}}
