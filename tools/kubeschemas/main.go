@@ -2,7 +2,7 @@
 // kubeconform: one file for each kind, made of the documents that the Go modules
 // of Kubernetes, the Prometheus operator and the Gateway API carry.
 //
-//	go run ./tools/kubeschemas -out DIR
+//	go run ./tools/kubeschemas -out DIR -kubernetes V -prometheus-operator V -gateway-api V
 //
 // kubeconform itself would get them from GitHub at each run. The files are
 // strict: a field that a kind does not have is refused, as the API server warns
@@ -11,33 +11,40 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 )
 
 func main() {
+	if err := execute(); err != nil {
+		fmt.Fprintln(os.Stderr, "kubeschemas:", err)
+		os.Exit(1)
+	}
+}
+
+func execute() error {
 	out := flag.String("out", "", "folder that the schemas are written to; it must not be there")
 	kubernetes := flag.String("kubernetes", "", "version of k8s.io/kubernetes, as in v1.36.3")
 	prometheus := flag.String("prometheus-operator", "", "version of the Prometheus operator")
 	gateway := flag.String("gateway-api", "", "version of the Gateway API")
 	flag.Parse()
-	err := write(*out,
-		func() (map[string]any, error) { return builtIn(*kubernetes) },
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	return write(*out,
+		func() (map[string]any, error) { return builtIn(ctx, *kubernetes) },
 		func() (map[string]any, error) {
-			return custom("github.com/prometheus-operator/prometheus-operator", *prometheus, "example/prometheus-operator-crd")
+			return custom(ctx, "github.com/prometheus-operator/prometheus-operator", *prometheus, "example/prometheus-operator-crd")
 		},
 		func() (map[string]any, error) {
-			return custom("sigs.k8s.io/gateway-api", *gateway, "config/crd/standard")
+			return custom(ctx, "sigs.k8s.io/gateway-api", *gateway, "config/crd/standard")
 		},
 	)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "kubeschemas:", err)
-		os.Exit(1)
-	}
 }
 
 // write makes the folder at once, when it is complete.
@@ -75,12 +82,12 @@ func write(out string, sources ...func() (map[string]any, error)) error {
 }
 
 // module gives the folder of a module, which is downloaded where it is not there.
-func module(path, version string) (dir string, err error) {
+func module(ctx context.Context, path, version string) (dir string, err error) {
 	if version == "" {
 		return "", fmt.Errorf("the version of %s is missing", path)
 	}
 	var stdout, stderr bytes.Buffer
-	cmd := exec.Command("go", "mod", "download", "-json", path+"@"+version)
+	cmd := exec.CommandContext(ctx, "go", "mod", "download", "-json", path+"@"+version)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	// go says what went wrong in the JSON, too.
 	runErr := cmd.Run()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -17,8 +18,8 @@ const (
 )
 
 // builtIn gives the kinds of Kubernetes itself, by their file names.
-func builtIn(version string) (map[string]any, error) {
-	dir, err := module("k8s.io/kubernetes", version)
+func builtIn(ctx context.Context, version string) (map[string]any, error) {
+	dir, err := module(ctx, "k8s.io/kubernetes", version)
 	if err != nil {
 		return nil, err
 	}
@@ -59,8 +60,8 @@ func relax(name string, schema map[string]any) {
 }
 
 // custom gives the kinds that the definitions in a folder of a module describe.
-func custom(path, version, folder string) (map[string]any, error) {
-	dir, err := module(path, version)
+func custom(ctx context.Context, path, version, folder string) (map[string]any, error) {
+	dir, err := module(ctx, path, version)
 	if err != nil {
 		return nil, err
 	}

@@ -64,9 +64,22 @@ knows it. The rest of that kind is in the environment, and so in the pod itself.
 {{- fail (printf "config.auth.tokens and auth.tokens both have a token %s; rename one" $token.name) -}}
 {{- end -}}
 {{- end -}}
+{{- range $name, $_ := .Values.auth.tokens -}}
+{{- if not (regexMatch "^[a-z0-9][a-z0-9.-]{0,62}$" $name) -}}
+{{- fail (printf "auth.tokens.%s: a token's name is 1 to 63 of a-z 0-9 . -, the first a letter or a digit" $name) -}}
+{{- end -}}
+{{- end -}}
 {{- range $folder, $secret := .Values.secrets -}}
+{{- if not (regexMatch "^[a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?$" $folder) -}}
+{{- fail (printf "secrets.%s: a folder's name is 1 to 50 of a-z 0-9 -, the first and the last a letter or a digit, for a volume is called after it" $folder) -}}
+{{- end -}}
 {{- if has $folder (list "tokens" "tls") -}}
 {{- fail (printf "secrets.%s: the folders tokens and tls are the chart's own; choose another name" $folder) -}}
+{{- end -}}
+{{- range $file, $_ := $secret.data -}}
+{{- if not (regexMatch "^[-._a-zA-Z0-9]+$" $file) -}}
+{{- fail (printf "secrets.%s.data: a file's name is of letters, digits and - . _, as the key of a Secret; %q is not" $folder $file) -}}
+{{- end -}}
 {{- end -}}
 {{- if eq (empty ($secret).data) (empty ($secret).existingSecret) -}}
 {{- fail (printf "secrets.%s needs either data or existingSecret" $folder) -}}
