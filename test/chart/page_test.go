@@ -18,7 +18,7 @@ var yamlBlock = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
 // and the program reads what they make of its configuration; objects are held
 // against the schemas.
 func TestGuide(t *testing.T) {
-	binary := program(t)
+	prewarm := program(t)
 	blocks := yamlBlock.FindAllSubmatch(read(t, filepath.Join(docs, "install", "kubernetes.md")), -1)
 	if len(blocks) < 5 {
 		t.Fatalf("found %d blocks of YAML; there are more", len(blocks))
@@ -40,7 +40,7 @@ func TestGuide(t *testing.T) {
 			rendered := render(t, values)
 			conforms(t, rendered)
 			p := start(t, rendered)
-			cmd := exec.Command(binary, "config", "check", "--config", p.config)
+			cmd := exec.Command(prewarm, "config", "check", "--config", p.config)
 			cmd.Env = p.env()
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Errorf("%v\n%s\n%s", err, out, text)

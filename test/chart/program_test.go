@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -14,16 +15,37 @@ import (
 	"time"
 )
 
-// program builds the program.
+// built is the folder with the program, once a test needed it.
+var built string
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if built != "" {
+		_ = os.RemoveAll(built) // a folder in /tmp is all that would be left
+	}
+	os.Exit(code)
+}
+
+// program builds the program, once for all tests: they come one after another.
 func program(t *testing.T) string {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "prewarm")
-	cmd := exec.Command("go", "build", "-o", binary, "./cmd/prewarm")
+	if built == "" {
+		dir, err := os.MkdirTemp("", "prewarm-chart-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		built = dir
+	}
+	path := filepath.Join(built, "prewarm")
+	if _, err := os.Stat(path); err == nil {
+		return path
+	}
+	cmd := exec.Command("go", "build", "-o", path, "./cmd/prewarm")
 	cmd.Dir = "../.."
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+		t.Fatalf("build the program: %v\n%s", err, out)
 	}
-	return binary
+	return path
 }
 
 // env is what a container has: nothing of this machine.
@@ -33,11 +55,11 @@ func (p pod) env(more ...string) []string {
 
 // TestConfigurations lets the program read what each example gives it.
 func TestConfigurations(t *testing.T) {
-	binary := program(t)
+	prewarm := program(t)
 	for _, values := range append(examples(t), "") {
 		t.Run(strings.TrimSuffix(filepath.Base(values), ".yaml"), func(t *testing.T) {
 			p := start(t, render(t, values))
-			cmd := exec.Command(binary, "config", "check", "--config", p.config)
+			cmd := exec.Command(prewarm, "config", "check", "--config", p.config)
 			cmd.Env = p.env()
 			out, err := cmd.CombinedOutput()
 			t.Logf("%s", out)
@@ -51,7 +73,7 @@ func TestConfigurations(t *testing.T) {
 // TestServes starts what the chart gives without any values, and asks it as
 // somebody does who executes a verb in its container.
 func TestServes(t *testing.T) {
-	binary := program(t)
+	prewarm := program(t)
 	p := start(t, render(t, ""))
 	address := freeAddress(t)
 	_, port, _ := net.SplitHostPort(address)
@@ -61,13 +83,13 @@ func TestServes(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var log bytes.Buffer
-	server := exec.CommandContext(ctx, binary, "serve", "--config", p.config)
+	server := exec.CommandContext(ctx, prewarm, "serve", "--config", p.config)
 	server.Env, server.Stderr = environ, &log
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
 	status := func() (string, error) {
-		cmd := exec.CommandContext(ctx, binary, "status")
+		cmd := exec.CommandContext(ctx, prewarm, "status")
 		cmd.Env = environ
 		out, err := cmd.CombinedOutput()
 		return string(out), err
@@ -81,7 +103,7 @@ func TestServes(t *testing.T) {
 	if err != nil {
 		t.Errorf("status: %v\n%s", err, out)
 	}
-	asStranger := exec.CommandContext(ctx, binary, "status")
+	asStranger := exec.CommandContext(ctx, prewarm, "status")
 	asStranger.Env = []string{"HOME=/nonexistent", "PREWARM_URL=http://" + address}
 	if out, err := asStranger.CombinedOutput(); err == nil || !strings.Contains(string(out), "token") {
 		t.Errorf("status without a token: %v\n%s", err, out)
