@@ -2,6 +2,15 @@
 
 GOLANGCI_LINT_VERSION := v2.15.0
 GOVULNCHECK_VERSION   := v1.8.0
+HELM_VERSION          := v4.3.1
+# With a Helm 3 inside.
+HELM_UNITTEST_VERSION := $(shell sed -n 's|.*/helm-unittest \(v[0-9.]*\).*|\1|p' tools/helm-unittest/go.mod)
+HELM_DOCS_VERSION     := v1.14.2
+KUBECONFORM_VERSION   := v0.8.0
+# What the chart's objects are held against.
+KUBERNETES_VERSION          := v1.36.3
+PROMETHEUS_OPERATOR_VERSION := v0.92.0
+GATEWAY_API_VERSION         := v1.5.1
 
 # How long each fuzz target runs.
 FUZZTIME ?= 10s
@@ -12,6 +21,11 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 TOOLS         := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/prewarm-tools
 GOLANGCI_LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
 GOVULNCHECK   := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)/govulncheck
+HELM          := $(TOOLS)/helm-$(HELM_VERSION)/helm
+HELM_UNITTEST := $(TOOLS)/helm-unittest-$(HELM_UNITTEST_VERSION)/helm-unittest
+HELM_DOCS     := $(TOOLS)/helm-docs-$(HELM_DOCS_VERSION)/helm-docs
+KUBECONFORM   := $(TOOLS)/kubeconform-$(KUBECONFORM_VERSION)/kubeconform
+KUBESCHEMAS   := $(TOOLS)/kubeschemas-$(KUBERNETES_VERSION)-$(PROMETHEUS_OPERATOR_VERSION)-$(GATEWAY_API_VERSION)
 
 # Docker Compose is a module of its own: go install refuses one that excludes
 # versions, and its 600 lines of go.sum are none of the program's.
@@ -26,7 +40,7 @@ packages_with = $(sort $(dir $(shell grep -rlE $(1) --include='*_test.go' .)))
 tests29 = ^($(shell grep -rlE '^//go:build e2e && engine29$$' --include='*_test.go' . | xargs grep -hoE '^func Test\w+' | sed 's/^func //' | paste -sd'|'))$$
 
 .DEFAULT_GOAL := help
-.PHONY: help build image compose setup unit race e2e test promtool engine29 e2e29 airflow-setup airflow-unit airflow-e2e airflow-test airflow-bench install-test test-all lint fmt vet modules vuln fuzz fuzz-api benchmarks bench soak demo generate generated clean
+.PHONY: help build image compose setup unit race e2e test promtool engine29 e2e29 airflow-setup airflow-unit airflow-e2e airflow-test airflow-bench install-test test-all lint fmt vet modules vuln fuzz fuzz-api benchmarks bench soak demo generate generated clean chart-test chart-generate
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -102,11 +116,22 @@ install-test: setup compose ## install by image, Debian package, compose and tut
 
 compose: $(COMPOSE) ## build Docker Compose, for the test of docs/deploy/compose (some minutes, once)
 
-test-all: e2e29 airflow-test install-test promtool modules generated vet lint benchmarks fuzz fuzz-api vuln ## the rest of what CI asks of a change
+# The tools take some minutes, once. Without a cluster the chart is rendered and
+# read, and installed nowhere.
+chart_tools := $(HELM) $(HELM_UNITTEST) $(HELM_DOCS) $(KUBECONFORM) $(KUBESCHEMAS)
+chart_env   := HELM=$(HELM) HELM_UNITTEST=$(HELM_UNITTEST) HELM_DOCS=$(HELM_DOCS) KUBECONFORM=$(KUBECONFORM) KUBESCHEMAS=$(KUBESCHEMAS)
+
+chart-test: $(chart_tools) ## test the Helm chart: lint, unit tests, schemas, its examples and its page
+	$(chart_env) go test -tags chart -count 1 -timeout 10m ./test/chart
+
+chart-generate: $(chart_tools) ## write the Helm chart's page, and its examples as they are rendered
+	$(chart_env) go test -tags chart -count 1 ./test/chart -run 'TestCopies|TestPage|TestExamples' -update
+
+test-all: e2e29 airflow-test install-test chart-test promtool modules generated vet lint benchmarks fuzz fuzz-api vuln ## the rest of what CI asks of a change
 
 vet: ## look for what compiles and is wrong, in tagged files too
 	go vet ./...
-	go vet -tags e2e,engine29,promtool,install ./...
+	go vet -tags e2e,engine29,promtool,install,chart ./...
 	go vet -tags failpoints ./...
 
 lint: $(GOLANGCI_LINT) ## check style, format and import arrows
@@ -138,6 +163,7 @@ generate: ## make the generated files anew
 	go test ./cmd/prewarm -run TestReference -update
 	go test ./config -run TestSchema -update
 	go test ./internal/metrics -run TestTable -update
+	go test ./test/chart -run TestCopies -update
 
 generated: ## fail if generate would change something
 	sh tools/generated.sh
@@ -155,3 +181,18 @@ $(GOVULNCHECK):
 
 $(COMPOSE):
 	CGO_ENABLED=0 go build -C tools/compose -trimpath -ldflags '-s -w -X github.com/docker/compose/v2/internal.Version=$(COMPOSE_VERSION)' -o $@ github.com/docker/compose/v2/cmd
+$(HELM):
+	GOBIN=$(@D) go install helm.sh/helm/v4/cmd/helm@$(HELM_VERSION)
+
+# Within a module of ours: see its go.mod.
+$(HELM_UNITTEST):
+	cd tools/helm-unittest && GOBIN=$(@D) go install github.com/helm-unittest/helm-unittest/cmd/helm-unittest
+
+$(HELM_DOCS):
+	GOBIN=$(@D) go install github.com/norwoodj/helm-docs/cmd/helm-docs@$(HELM_DOCS_VERSION)
+
+$(KUBECONFORM):
+	GOBIN=$(@D) go install github.com/yannh/kubeconform/cmd/kubeconform@$(KUBECONFORM_VERSION)
+
+$(KUBESCHEMAS):
+	go run ./tools/kubeschemas -out $@ -kubernetes $(KUBERNETES_VERSION) -prometheus-operator $(PROMETHEUS_OPERATOR_VERSION) -gateway-api $(GATEWAY_API_VERSION)

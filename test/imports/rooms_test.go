@@ -122,6 +122,10 @@ var rooms = map[string]room{
 		floor: 0,
 		why:   "a tool of the house is no part of the program; it builds it by the go command",
 	},
+	"tools/kubeschemas": {
+		floor: 0,
+		why:   "a tool of the house is no part of the program and uses none of it",
+	},
 	"tools/vulncheck": {
 		floor: 0,
 		why:   "a tool of the house is no part of the program and uses none of it",
