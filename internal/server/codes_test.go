@@ -33,6 +33,7 @@ func TestTheDocumentKnowsAllStates(t *testing.T) {
 		{"../../warmer/rollout.go", "Reason", "Rollout", "holds"},
 		{"../../warmer/rollout.go", "Reason", "Checked", "holds"},
 		{"../../warmer/store.go", "Verb", "Act", "verb"},
+		{"../../warmer/events.go", "Kind", "Event", "kind"},
 		{"../../warmer/store.go", "Activity", "Pause", "what"},
 		{"../../warmer/pruning.go", "Trigger", "Pass", "trigger"},
 		{"../../warmer/pruning.go", "RemovalOutcome", "PassRemoval", "outcome"},
