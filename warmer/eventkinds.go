@@ -15,20 +15,24 @@ type EventKind struct {
 // EventKinds are all kinds, in the order in which a new image brings them about.
 var EventKinds = []EventKind{
 	{
-		RolloutChanged, "a rollout came to be or changed its phase", []string{"image", "tag", "digest"},
+		RolloutChanged, "a rollout came to be or changed its phase",
+		[]string{"image", "tag", "digest"},
 		words(Held, Warming, Current, Superseded, Overtaken, Rejected),
 	},
 	{
-		PullMoved, "a pull moved: told at most once a second for each", []string{"host", "digest", "bytes", "rate_bytes_per_second", "layers_done", "layers"},
+		PullMoved, "a pull moved: told at most once a second for each",
+		[]string{"host", "digest", "bytes", "rate_bytes_per_second", "layers_done", "layers"},
 		words(StatePulling),
 	},
 	{
-		CopyChanged, "a copy became warm, failed, was given up or went away", []string{"host", "digest", "detail"},
+		CopyChanged, "a copy became warm, failed, was given up or went away",
+		[]string{"host", "digest", "detail"},
 		append(words(StateWarm, StateFailed, StateWaiting), copyRemoved, copyPruned),
 	},
 	{HostChanged, "a host's contact changed", []string{"host", "detail"}, words(Unknown, Reachable, Unreachable, Duplicate)},
 	{
-		PersonActed, "somebody did something", []string{"image", "tag", "digest", "detail"},
+		PersonActed, "somebody did something",
+		[]string{"image", "tag", "digest", "detail"},
 		words(Approved, Holding, Unholding, WentBack, Pausing, Resuming, Draining, Undraining),
 	},
 	{PrunePassed, "a prune pass over a host ended", []string{"host", "detail"}, words(BySchedule, ByPressure, ByPull, ByPerson)},

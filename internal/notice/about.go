@@ -24,7 +24,11 @@ var (
 // About are all kinds, in the order of the documents.
 var About = []Info{
 	{RunFailed, "a run failed, and its caller does not try again", "with the outcome, where the submit said of no further try, or was the last one", true, ofRun},
-	{RunLost, "a run may still go on where nobody can see it", "when its host did not answer until the run's deadline, or for an hour, or another engine answers there", true, ofRun},
+	{
+		RunLost, "a run may still go on where nobody can see it",
+		"when its host did not answer until the run's deadline, or for an hour, or another engine answers there", true,
+		ofRun,
+	},
 	{RunOrphaned, "nobody has asked after a run for longer than its keepalive", "once for each silence; the run goes on", true, ofRun},
 	{RunSucceeded, "a run succeeded", "with the outcome", false, ofRun},
 	{RunRetrying, "a run failed, and its caller has tries left", "with the outcome", false, ofRun},
@@ -36,10 +40,18 @@ var About = []Info{
 	{GoneUpstream, "the registry has a current digest no more", "when a host that is to have it can't pull it", true, ofImage},
 	{HostDown, "an engine does not answer", "after a minute, unless runs are kept from the host", true, ofHost},
 	{HostUp, "an engine answers again", "after `host_down` only", true, ofHost},
-	{DriftRepaired, "somebody removes images that Prewarm keeps warm", "at most once an hour for each host", false, []string{"image", "digest", "host", "host_labels", "detail", "mend", "cause"}},
+	{
+		DriftRepaired, "somebody removes images that Prewarm keeps warm",
+		"at most once an hour for each host", false,
+		[]string{"image", "digest", "host", "host_labels", "detail", "mend", "cause"},
+	},
 	{DiskPressure, "a disk is nearly full", "when pruning could not bring it below its high mark", true, ofHost},
 	{PrunePass, "a pass of prune ended", "where it removed something, or could not", false, []string{"host", "host_labels", "detail"}},
-	{QuotaLow, "a registry will soon refuse", "once in a window of its quota: under a tenth of it is left, or ten requests that are at most half of it", true, []string{"registry", "detail", "mend", "cause"}},
+	{
+		QuotaLow, "a registry will soon refuse",
+		"once in a window of its quota: under a tenth of it is left, or ten requests that are at most half of it", true,
+		[]string{"registry", "detail", "mend", "cause"},
+	},
 	{ConfigRefused, "a changed configuration was refused", "once for each change", true, []string{"detail", "mend"}},
 }
 

@@ -32,7 +32,7 @@ func TestRemoval(t *testing.T) {
 		}
 	}
 	shell(t, ctx, host, between(t, "<!-- begin remove: a test runs this -->\n```sh\n", "```"))
-	if out := shell(t, ctx, host, look+" || true"); strings.Contains(out, "prewarm-") {
+	if out := shell(t, ctx, host, "{\n"+look+"} || true"); strings.Contains(out, "prewarm-") {
 		t.Errorf("left:\n%s", out)
 	}
 	if out := shell(t, ctx, host, "docker image ls; docker volume ls"); !strings.Contains(out, "kept.example.com/jobs") || !strings.Contains(out, "not-prewarms") {
