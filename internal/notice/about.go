@@ -23,7 +23,7 @@ var (
 
 // About are all kinds, in the order of the documents.
 var About = []Info{
-	{RunFailed, "a run failed, and its caller does not try again", "with the outcome, where the submit said of no further try, or was the last one", true, ofRun},
+	{RunFailed, "a run failed, and its caller does not try again", "with the outcome, unless its caller said that tries are left", true, ofRun},
 	{
 		RunLost, "a run may still go on where nobody can see it",
 		"when its host did not answer until the run's deadline, or for an hour, or another engine answers there", true,
