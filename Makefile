@@ -159,7 +159,9 @@ benchmarks: ## run each Go benchmark once, to see that it works
 ## Generated files
 
 generate: ## make the generated files anew
-	go test ./internal/server -run TestOpenAPI -update
+	go test ./internal/server -run 'TestOpenAPI|TestErrorsPage' -update
+	go test ./internal/server -run TestEventsPage -update
+	go test ./internal/notify -run TestKindsPage -update
 	go test ./cmd/prewarm -run TestReference -update
 	go test ./config -run TestSchema -update
 	go test ./internal/metrics -run TestTable -update

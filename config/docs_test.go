@@ -80,3 +80,30 @@ func leaves(typ reflect.Type, path string) []string {
 	}
 	return keys
 }
+
+// The examples of other pages are configurations, too, but for the files that
+// they name.
+func TestExamplesOfOtherPages(t *testing.T) {
+	t.Parallel()
+	for page, least := range map[string]int{"registries.md": 10, "story.md": 1} {
+		text, err := os.ReadFile(filepath.Join("../docs", page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		examples := yamlExamples.FindAllStringSubmatch(string(text), -1)
+		if len(examples) < least {
+			t.Errorf("%s: %d examples", page, len(examples))
+		}
+		for _, example := range examples {
+			_, err := Load(write(t, example[1]), nil)
+			if err == nil {
+				continue
+			}
+			for _, mistake := range strings.Split(err.Error(), "\n") {
+				if !strings.Contains(mistake, "it does not exist") && strings.Contains(mistake, "prewarm.yaml:") {
+					t.Errorf("%s:\n%s%s", page, example[1], mistake)
+				}
+			}
+		}
+	}
+}

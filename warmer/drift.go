@@ -55,7 +55,7 @@ func (d *drift) status(now time.Time) Drift {
 // holds mu.
 func (w *Warmer) drifted(h *host, pin registry.Pin, what string) {
 	n, tell := h.drift.count(time.Now())
-	w.tellCopy(h, pin, "removed", what)
+	w.tellCopy(h, pin, copyRemoved, what)
 	w.opts.Measures.Repaired(h.Name)
 	w.log.Warn("image went away: "+what, "host", h.Name, "pin", pin, "repairs_last_hour", n)
 	if tell {

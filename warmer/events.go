@@ -10,15 +10,15 @@ import (
 // Kind is what an Event tells of.
 type Kind string
 
-// The kinds.
+// The kinds. What each tells is in EventKinds.
 const (
-	RolloutChanged Kind = "rollout"  // a rollout came to be or changed its phase
-	PullMoved      Kind = "progress" // at most one a second for each pull
-	CopyChanged    Kind = "copy"     // a copy became warm, failed or went away
-	HostChanged    Kind = "host"     // a host's contact changed
-	PersonActed    Kind = "act"      // somebody did something
-	PrunePassed    Kind = "prune"    // a prune pass over a host ended
-	DiskPressed    Kind = "pressure" // a host's disk passed its high mark
+	RolloutChanged Kind = "rollout"
+	PullMoved      Kind = "progress"
+	CopyChanged    Kind = "copy"
+	HostChanged    Kind = "host"
+	PersonActed    Kind = "act"
+	PrunePassed    Kind = "prune"
+	DiskPressed    Kind = "pressure"
 )
 
 // Event is something that happened, for those who look on. Events are kept in

@@ -128,7 +128,7 @@ func (w *Warmer) letGo(h *host, before []seized, outcome RemovalOutcome, givenUp
 		switch outcome {
 		case WasRemoved:
 			*c = copyState{CopyView: CopyView{GivenUp: slices.Contains(givenUp, s.pin)}, looked: true, version: version}
-			w.tellCopy(h, s.pin, "pruned", "")
+			w.tellCopy(h, s.pin, copyPruned, "")
 		case WasClaimed:
 			*c = s.copy // nothing was done
 			c.version = version

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -138,5 +139,48 @@ func example(t *testing.T, line string) {
 	}
 	if err := verb.ValidateArgs(verb.Flags().Args()); err != nil {
 		t.Errorf("%s: %v", line, err)
+	}
+}
+
+// What the pages say to type is what there is: verbs, flags, arguments.
+func TestPagesTypeWhatThereIs(t *testing.T) {
+	t.Parallel()
+	for page, least := range map[string]int{"runbooks.md": 30, "registries.md": 0, "install/README.md": 0, "errors.md": 0} {
+		text, err := os.ReadFile("../../docs/" + page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for line := range strings.Lines(string(text)) {
+			if words, ok := strings.CutPrefix(line, "prewarm "); ok {
+				n++
+				words, _, _ = strings.Cut(words, " #")
+				example(t, "  prewarm "+strings.TrimSpace(words))
+			}
+			for _, span := range codeSpans.FindAllStringSubmatch(line, -1) {
+				namesVerb(t, page, span[1])
+			}
+		}
+		if n < least {
+			t.Errorf("%s: %d commands were found", page, n)
+		}
+	}
+}
+
+var codeSpans = regexp.MustCompile("`prewarm ([^`]+)`")
+
+// namesVerb wants a verb that a page names, and its flags.
+func namesVerb(t *testing.T, page, words string) {
+	t.Helper()
+	if verb, _, _ := strings.Cut(words, " "); verb == "init" || verb == "health" {
+		return // of other pages
+	}
+	verb, args, err := newRoot().Find(strings.Fields(words))
+	if err != nil {
+		t.Errorf("%s: prewarm %s: %v", page, words, err)
+		return
+	}
+	if err := verb.ParseFlags(args); err != nil {
+		t.Errorf("%s: prewarm %s: %v", page, words, err)
 	}
 }

@@ -8,8 +8,8 @@ import "time"
 // Problem is an error as the API tells it: RFC 9457 problem details with a
 // stable code.
 type Problem struct {
-	Type       string `json:"type" doc:"Always about:blank; the code tells the kind." example:"about:blank"`
-	Title      string `json:"title" doc:"The HTTP status in words." example:"Conflict"`
+	Type       string `json:"type" doc:"Where the code is explained, with what to do about it. It ends with the code." example:"https://github.com/prewarm/prewarm/blob/main/docs/errors.md#image_not_warm"`
+	Title      string `json:"title" doc:"What the code means." example:"the digest is warm on no host that could run it"`
 	Status     int    `json:"status" doc:"The HTTP status." example:"409"`
 	Detail     string `json:"detail" doc:"What was tried, on what, and why it failed."`
 	Code       string `json:"code" doc:"The kind of failure. Codes are stable; programs branch on them." example:"image_not_warm"`

@@ -12,12 +12,12 @@ import (
 type Event struct {
 	Seq        int64     `json:"seq" doc:"1, 2, 3 … since the server's start: pass the last one as ?after= to get the rest."`
 	At         time.Time `json:"at"`
-	Kind       string    `json:"kind" enum:"rollout,progress,copy,host,act" doc:"What it is about: a rollout's phase, a pull's progress, a copy on a host, a host's contact, or what somebody did."`
+	Kind       string    `json:"kind" enum:"rollout,progress,copy,host,act,prune,pressure" doc:"What it is about: a rollout's phase, a pull's progress, a copy on a host, a host's contact, what somebody did, a prune pass, or a disk above its high mark."`
 	Image      string    `json:"image,omitempty"`
 	Tag        string    `json:"tag,omitempty"`
 	Host       string    `json:"host,omitempty"`
 	Digest     string    `json:"digest,omitempty"`
-	State      string    `json:"state" doc:"The phase, the copy's state, the contact, or the verb." example:"warming"`
+	State      string    `json:"state" doc:"The phase, the copy's state, the contact, the verb, or why a pass was made; empty for a disk." example:"warming"`
 	Detail     string    `json:"detail,omitempty" doc:"Why, or who."`
 	Bytes      int64     `json:"bytes,omitempty" doc:"Of a pull: downloaded so far, compressed."`
 	Rate       int64     `json:"rate_bytes_per_second,omitempty"`

@@ -12,6 +12,7 @@ import (
 
 const (
 	pageFile      = "../../docs/metrics.md"
+	runbooksFile  = "../../docs/runbooks.md"
 	rulesFile     = "../../docs/monitoring/alerts.yaml"
 	dashboardFile = "../../docs/monitoring/dashboard.json"
 )
@@ -120,7 +121,7 @@ func oddSelectors(text string) []string {
 
 func TestRulesAskForWhatThereIs(t *testing.T) {
 	t.Parallel()
-	rules, page := mustRead(t, rulesFile), mustRead(t, pageFile)
+	rules, page := mustRead(t, rulesFile), mustRead(t, runbooksFile)
 	if names := unknown(rules); len(names) > 0 {
 		t.Errorf("there is no %s", names)
 	}
@@ -134,16 +135,27 @@ func TestRulesAskForWhatThereIs(t *testing.T) {
 	tests := mustRead(t, strings.TrimSuffix(rulesFile, ".yaml")+"_test.yaml")
 	for _, rule := range all {
 		name, _, _ := strings.Cut(rule, "\n")
-		for _, wanted := range []string{"expr: ", "labels: {severity: ", `summary: "`, `description: "`, "runbook_url: https://github.com/prewarm/prewarm/blob/main/docs/metrics.md#" + strings.ToLower(name) + "\n"} {
+		for _, wanted := range []string{"expr: ", "labels: {severity: ", `summary: "`, `description: "`, "runbook_url: https://github.com/prewarm/prewarm/blob/main/docs/runbooks.md#" + strings.ToLower(name) + "\n"} {
 			if !strings.Contains(rule, wanted) {
 				t.Errorf("%s has no %s", name, wanted)
 			}
 		}
 		if !strings.Contains(page, "\n### "+name+"\n") {
-			t.Errorf("the page does not say what to do about %s", name)
+			t.Errorf("there is no runbook for %s", name)
 		}
 		if !strings.Contains(tests, "alertname: "+name+"\n        exp_alerts:\n") || !strings.Contains(tests, "alertname: "+name+"\n        exp_alerts: []\n") {
 			t.Errorf("no test lets %s fire, or none lets it be silent", name)
+		}
+	}
+	for _, section := range strings.Split(page, "\n### ")[1:] {
+		name, text, _ := strings.Cut(section, "\n")
+		if !strings.Contains(rules, "- alert: "+name+"\n") {
+			t.Errorf("there is a runbook for %s, and no rule", name)
+		}
+		for _, part := range []string{"**How urgent:** ", "**Look first:**", "**Causes and mends:**", "**It ends** "} {
+			if !strings.Contains(text, part) {
+				t.Errorf("the runbook for %s has no %s", name, part)
+			}
 		}
 	}
 }

@@ -14,38 +14,28 @@ import (
 // the API: one is never renamed.
 type Kind string
 
-// The kinds.
+// The kinds. What each tells is in About.
 const (
-	ImagePromoted Kind = "image_promoted" // a digest went live
-	WarmFailed    Kind = "warm_failed"    // a host can't get a digest that it should have
-	GoneUpstream  Kind = "gone_upstream"  // the registry has a current digest no more
+	ImagePromoted Kind = "image_promoted"
+	WarmFailed    Kind = "warm_failed"
+	GoneUpstream  Kind = "gone_upstream"
 	HostDown      Kind = "host_down"
 	HostUp        Kind = "host_up"
-	DriftRepaired Kind = "drift_repaired" // somebody removes images that Prewarm keeps warm
+	DriftRepaired Kind = "drift_repaired"
 	DiskPressure  Kind = "disk_pressure"
 	PrunePass     Kind = "prune_pass"
-	QuotaLow      Kind = "quota_low" // a registry will soon refuse
+	QuotaLow      Kind = "quota_low"
 	ConfigRefused Kind = "config_refused"
 
 	RunStarted   Kind = "run_started"
 	RunSucceeded Kind = "run_succeeded"
-	RunFailed    Kind = "run_failed"   // and nobody will try again
-	RunRetrying  Kind = "run_retrying" // failed, and its caller has tries left
-	RunSkipped   Kind = "run_skipped"  // ended with a code that means skip
+	RunFailed    Kind = "run_failed"
+	RunRetrying  Kind = "run_retrying"
+	RunSkipped   Kind = "run_skipped"
 	RunCanceled  Kind = "run_canceled"
-	RunLost      Kind = "run_lost"     // it may still run where nobody can see it
-	RunOrphaned  Kind = "run_orphaned" // nobody has asked after it for longer than its keepalive
+	RunLost      Kind = "run_lost"
+	RunOrphaned  Kind = "run_orphaned"
 )
-
-// Kinds are all kinds, in the order of the documents.
-var Kinds = []Kind{
-	RunFailed, RunLost, RunOrphaned, RunSucceeded, RunRetrying, RunSkipped, RunCanceled, RunStarted,
-	ImagePromoted, WarmFailed, GoneUpstream, HostDown, HostUp, DriftRepaired, DiskPressure, PrunePass, QuotaLow, ConfigRefused,
-}
-
-// Standard are the kinds of a route that names none: what needs somebody, or
-// ends what needed somebody.
-var Standard = []Kind{RunFailed, RunLost, RunOrphaned, WarmFailed, GoneUpstream, HostDown, HostUp, DiskPressure, QuotaLow, ConfigRefused}
 
 // Event is something that people may want to know.
 type Event struct {

@@ -67,12 +67,15 @@ func sampleOther(e *notice.Event) {
 		e.Detail, e.Mend = `hosts[1].endpoint "tcp:/etl-2": it has no host`, "write tcp://host:2376"
 		return
 	case notice.ImagePromoted, notice.WarmFailed, notice.GoneUpstream:
-		e.Image, e.Tag, e.Registry = "node-jobs", "latest", "registry.example.com"
+		e.Image, e.Tag = "node-jobs", "latest"
 		e.Digest = "sha256:" + strings.Repeat("3f1d9c5b", 8)
 	}
 	if e.Kind == notice.ImagePromoted {
 		e.Before = "sha256:" + strings.Repeat("9a0b1c2d", 8)
 		return
+	}
+	if e.Digest != "" {
+		e.Registry = "registry.example.com"
 	}
 	e.Host, e.HostLabels = "etl-1", map[string]string{"pool": "etl"}
 	e.Detail = map[notice.Kind]string{

@@ -33,6 +33,7 @@ func TestTheDocumentKnowsAllStates(t *testing.T) {
 		{"../../warmer/rollout.go", "Reason", "Rollout", "holds"},
 		{"../../warmer/rollout.go", "Reason", "Checked", "holds"},
 		{"../../warmer/store.go", "Verb", "Act", "verb"},
+		{"../../warmer/events.go", "Kind", "Event", "kind"},
 		{"../../warmer/store.go", "Activity", "Pause", "what"},
 		{"../../warmer/pruning.go", "Trigger", "Pass", "trigger"},
 		{"../../warmer/pruning.go", "RemovalOutcome", "PassRemoval", "outcome"},
@@ -77,7 +78,7 @@ var elsewhere = []string{
 func TestEveryCodeHasAStatus(t *testing.T) {
 	t.Parallel()
 	enum := readDocument(t).Components.Schemas["Problem"].Properties["code"].Enum
-	for _, code := range constants(t, "../problem/problem.go", "Code") {
+	for _, code := range constants(t, "../problem/codes.go", "Code") {
 		if slices.Contains(enum, code) == slices.Contains(elsewhere, code) {
 			t.Errorf("%s: give it a status in statusOf, or name it here as one that the API never answers", code)
 		}

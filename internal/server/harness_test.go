@@ -241,7 +241,7 @@ func (r *response) problem(status int, code problem.Code) api.Problem {
 	if err := json.Unmarshal(r.body, &p); err != nil {
 		r.t.Fatalf("%v: %.200s", err, r.body)
 	}
-	if p.Type != "about:blank" || p.Title != http.StatusText(status) || p.Status != status || p.Code != string(code) || p.Detail == "" {
+	if !strings.HasSuffix(p.Type, "/docs/errors.md#"+string(code)) || p.Title == "" || p.Mend == "" || p.Status != status || p.Code != string(code) || p.Detail == "" {
 		r.t.Errorf("want code %s, got %+v", code, p)
 	}
 	return p

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -71,6 +72,9 @@ var statusOf = map[problem.Code]int{
 // problemType is the media type of RFC 9457.
 const problemType = "application/problem+json"
 
+// typePrefix makes a URI of a code: that of its section in docs/errors.md.
+const typePrefix = "https://github.com/prewarm/prewarm/blob/main/docs/errors.md#"
+
 // mendByDocument is what to do about a request that does not fit the API.
 const mendByDocument = "/openapi.yaml describes what the API takes"
 
@@ -78,9 +82,10 @@ const mendByDocument = "/openapi.yaml describes what the API takes"
 type answer struct{ api.Problem }
 
 func newAnswer(status int, code problem.Code, detail, mend string) *answer {
+	kind, _ := problem.KindOf(code)
 	return &answer{api.Problem{
-		Type: "about:blank", Title: http.StatusText(status), Status: status,
-		Detail: detail, Code: string(code), Mend: mend,
+		Type: typePrefix + string(code), Title: kind.Means, Status: status,
+		Detail: detail, Code: string(code), Mend: cmp.Or(mend, kind.Plain()),
 	}}
 }
 
@@ -131,9 +136,6 @@ func failure(err error) *answer {
 		status = http.StatusInternalServerError
 	}
 	a := newAnswer(status, p.Code, strings.ReplaceAll(err.Error(), "\n", "; "), p.Mend)
-	if p.Code == problem.Internal && a.Mend == "" {
-		a.Mend = "the server's log may say more; report this as a fault of Prewarm"
-	}
 	// Rounded up: who comes back early is refused once more.
 	a.RetryAfter = int(math.Ceil(p.RetryAfter.Seconds()))
 	return a

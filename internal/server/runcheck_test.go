@@ -30,8 +30,8 @@ func TestACheckIsTold(t *testing.T) {
 			runner.Checked{Target: runner.Target{Image: "jobs", Track: "jobs"}}, `{"image":"jobs","hosts":[],"warm":[],"problems":[]}`,
 		},
 		"it would be refused": {
-			runner.Checked{Problems: []error{problem.New(problem.ImageNotManaged, "none;\nnearest: jobs", "add it"), problem.New(problem.NoHost, "no", "")}},
-			`{"image":"","hosts":[],"warm":[],"problems":[{"code":"image_not_managed","detail":"none;; nearest: jobs","mend":"add it"},{"code":"no_host","detail":"no"}]}`,
+			runner.Checked{Problems: []error{problem.New(problem.ImageNotManaged, "none;\nnearest: jobs", "add it"), problem.New(problem.NoHost, "no", "wait")}},
+			`{"image":"","hosts":[],"warm":[],"problems":[{"code":"image_not_managed","detail":"none;; nearest: jobs","mend":"add it"},{"code":"no_host","detail":"no","mend":"wait"}]}`,
 		},
 	} {
 		s := alone(t)
@@ -70,7 +70,7 @@ func TestACheckIsUnderTheLimitsOfTheToken(t *testing.T) {
 	ci := holder("ci", access.Run)
 	ci.Namespace, ci.Images, ci.Meta = "etl", []string{"etl-*"}, map[string]string{"customer": "acme"}
 	l := newLocked(t, access.Setup{Tokens: []access.Token{ci, holder("root", access.Admin)}})
-	l.runs.checked = runner.Checked{Problems: []error{problem.New(problem.NoHost, "no", "")}}
+	l.runs.checked = runner.Checked{Problems: []error{problem.New(problem.NoHost, "no", "wait")}}
 	var got api.RunCheck
 	l.as("ci", http.MethodPost, "/v1/runs/check", `{"image":"jobs","meta":{"customer":"other"}}`).into(&got)
 	if len(got.Problems) != 2 || got.Problems[0].Code != "not_allowed" || got.Problems[1].Code != "no_host" {

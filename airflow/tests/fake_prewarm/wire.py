@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from http import HTTPStatus
 from typing import Any
 
 _STATUS = {
@@ -32,8 +31,8 @@ class Problem(Exception):
         super().__init__(detail)
         self.status = status or _STATUS.get(code, 409)
         self.body: dict[str, Any] = {
-            "type": "about:blank",
-            "title": HTTPStatus(self.status).phrase,
+            "type": f"https://github.com/prewarm/prewarm/blob/main/docs/errors.md#{code}",
+            "title": code.replace("_", " "),
             "status": self.status,
             "detail": detail,
             "code": code,
