@@ -14,6 +14,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -41,12 +42,18 @@ type settings struct {
 	lines, firehose  int // of a log
 	talkers          int // runs that print at once
 	underWay, active int // runs when a server is killed: on engines, and in memory
+
+	// Of the footprint: hosts and images that are watched at rest, for how long,
+	// and starts, with so many ended runs in the state.
+	hosts, images         int
+	idle                  time.Duration
+	startCount, endedRuns int
 }
 
 // benchmark is one question and how it is answered.
 type benchmark struct {
 	name  string
-	hosts int // how many the fleet must have
+	hosts int // how many the fleet must have; 0: as many as -hosts says
 	run   func(ctx context.Context, r *rig) (table, error)
 }
 
@@ -63,6 +70,7 @@ func benchmarks() []benchmark {
 		{name: "memory", hosts: memoryHosts, run: benchMemory},
 		{name: "submit", hosts: 1, run: benchSubmit},
 		{name: "recovery", hosts: memoryHosts, run: benchRecovery},
+		{name: "footprint", run: benchFootprint},
 	}
 }
 
@@ -92,7 +100,7 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	}
 	hosts := 0
 	for _, b := range chosen {
-		hosts = max(hosts, b.hosts)
+		hosts = max(hosts, cmp.Or(b.hosts, s.hosts))
 	}
 	r, err := newRig(ctx, s, hosts, log)
 	if err != nil {
@@ -144,6 +152,11 @@ func parse(args []string, usage io.Writer) (settings, []benchmark, error) {
 	flags.IntVar(&s.talkers, "talkers", 200, "runs that print at once")
 	flags.IntVar(&s.underWay, "under-way", 60, "runs on engines when a server is killed")
 	flags.IntVar(&s.active, "active", 1000, "runs in memory when a server is killed")
+	flags.IntVar(&s.hosts, "hosts", 10, "hosts of the footprint")
+	flags.IntVar(&s.images, "images", 100, "images of the footprint")
+	flags.DurationVar(&s.idle, "idle", 2*time.Minute, "how long a server at rest is watched, in whole seconds")
+	flags.IntVar(&s.startCount, "starts", 10, "starts of a server with each kind of state")
+	flags.IntVar(&s.endedRuns, "ended", 10_000, "ended runs in a state")
 	flags.Usage = func() {
 		fmt.Fprintf(usage, "usage: bench [flags] [%s]...\n", strings.Join(names, "|"))
 		flags.PrintDefaults()
@@ -152,8 +165,9 @@ func parse(args []string, usage io.Writer) (settings, []benchmark, error) {
 		return s, nil, err
 	}
 	numbers := []int{s.pairs, s.rounds, s.layers, int(s.layer), s.repositories, s.tags, s.lines, s.firehose, s.talkers, s.underWay, s.active}
-	if slices.Min(numbers) < 1 || s.every < time.Second {
-		return s, nil, errors.New("all numbers are 1 or more, and -every a second or more")
+	numbers = append(numbers, s.hosts, s.images, s.startCount, s.endedRuns)
+	if slices.Min(numbers) < 1 || min(s.every, s.idle) < time.Second {
+		return s, nil, errors.New("all numbers are 1 or more, and -every and -idle a second or more")
 	}
 	chosen := all
 	if flags.NArg() > 0 {

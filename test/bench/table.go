@@ -40,6 +40,9 @@ func number(d time.Duration) string {
 	return fmt.Sprintf("%.0f", ms)
 }
 
+// megabytes are of a million.
+func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
+
 // verdict says whether an aim was met.
 func verdict(aim string, met bool) string {
 	if met {
