@@ -5,6 +5,10 @@
 //	go run ./test/bench                  all of them
 //	go run ./test/bench -n 3 run         one of them, with fewer pairs
 //
+//	go run ./test/bench -update docs/benchmarks.md footprint
+//
+// writes the figures where the document has a place for them.
+//
 // Every figure is a ratio from one run: Prewarm and its counterpart do the same
 // work by turns, each on a machine that the other has left alone, so that what
 // else the machine does falls on both. A duration by itself says little; it
@@ -48,6 +52,8 @@ type settings struct {
 	hosts, images         int
 	idle                  time.Duration
 	startCount, endedRuns int
+
+	update string // a document that gets the figures; empty: none
 }
 
 // benchmark is one question and how it is answered.
@@ -98,6 +104,12 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	if err != nil {
 		return err
 	}
+	var doc *document
+	if s.update != "" {
+		if doc, err = openDocument(s.update, chosen); err != nil {
+			return err
+		}
+	}
 	hosts := 0
 	for _, b := range chosen {
 		hosts = max(hosts, cmp.Or(b.hosts, s.hosts))
@@ -106,15 +118,23 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(measure(ctx, r, chosen, out), r.close())
+	machine, err := r.machine(ctx)
+	if err != nil {
+		return errors.Join(err, r.close())
+	}
+	fmt.Fprintln(out, machine)
+	err = measure(ctx, r, chosen, func(b benchmark, t table) error {
+		fmt.Fprintf(out, "\n%s", t)
+		if doc == nil {
+			return nil
+		}
+		return doc.put(b.name, section(args, machine, t))
+	})
+	return errors.Join(err, r.close())
 }
 
-func measure(ctx context.Context, r *rig, chosen []benchmark, out io.Writer) error {
-	about, err := r.machine(ctx)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintln(out, about)
+// measure answers one question after the other, and shows each answer.
+func measure(ctx context.Context, r *rig, chosen []benchmark, show func(benchmark, table) error) error {
 	for _, b := range chosen {
 		fmt.Fprintf(r.log, "measuring: %s\n", b.name)
 		if err := r.clear(ctx); err != nil {
@@ -124,7 +144,9 @@ func measure(ctx context.Context, r *rig, chosen []benchmark, out io.Writer) err
 		if err != nil {
 			return fmt.Errorf("measure %s: %w", b.name, err)
 		}
-		fmt.Fprintf(out, "\n%s", t)
+		if err := show(b, t); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -157,6 +179,7 @@ func parse(args []string, usage io.Writer) (settings, []benchmark, error) {
 	flags.DurationVar(&s.idle, "idle", 2*time.Minute, "how long a server at rest is watched, in whole seconds")
 	flags.IntVar(&s.startCount, "starts", 10, "starts of a server with each kind of state")
 	flags.IntVar(&s.endedRuns, "ended", 10_000, "ended runs in a state")
+	flags.StringVar(&s.update, "update", "", "a Markdown `file` that gets the figures, where it has places for them")
 	flags.Usage = func() {
 		fmt.Fprintf(usage, "usage: bench [flags] [%s]...\n", strings.Join(names, "|"))
 		flags.PrintDefaults()
