@@ -118,6 +118,10 @@ var rooms = map[string]room{
 		floor: 6,
 		why:   "internal/problem is below everything and imports nothing of ours",
 	},
+	"tools/image": {
+		floor: 0,
+		why:   "a tool of the house is no part of the program; it builds it by the go command",
+	},
 	"tools/vulncheck": {
 		floor: 0,
 		why:   "a tool of the house is no part of the program and uses none of it",
