@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"time"
 
@@ -37,7 +36,7 @@ func benchFootprint(ctx context.Context, r *rig) (t table, err error) {
 	if err := f.prepare(ctx); err != nil {
 		return t, err
 	}
-	if err := f.programSize(&t); err != nil {
+	if err := f.sizes(ctx, &t); err != nil {
 		return t, err
 	}
 	fmt.Fprintf(r.log, "  at rest, for %s\n", r.idle)
@@ -56,16 +55,16 @@ func benchFootprint(ctx context.Context, r *rig) (t table, err error) {
 // new ones, one that knows the warm images, and one that is full of runs too.
 type footprint struct {
 	*rig
-	program    string
+	released
 	known, old string
 	pin        registry.Pin // of one of the images
 }
 
-// prepare builds the program and pushes the images.
+// prepare builds the program with its image and pushes the images that are watched.
 func (f *footprint) prepare(ctx context.Context) error {
-	f.program = filepath.Join(f.dir, "released")
 	f.known, f.old = filepath.Join(f.dir, "known"), filepath.Join(f.dir, "full")
-	if err := release(ctx, f.program); err != nil {
+	var err error
+	if f.released, err = release(ctx, filepath.Join(f.dir, "image")); err != nil {
 		return err
 	}
 	fmt.Fprintf(f.log, "  pushing %d images\n", f.images)
@@ -82,25 +81,6 @@ func (f *footprint) prepare(ctx context.Context) error {
 }
 
 func footprintImage(n int) string { return fmt.Sprintf("footprint-%d", n) }
-
-// release builds the program as make build does.
-func release(ctx context.Context, to string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", to, "github.com/prewarm/prewarm/cmd/prewarm")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build prewarm as for a release: %w\n%s", err, out)
-	}
-	return nil
-}
-
-func (f *footprint) programSize(t *table) error {
-	info, err := os.Stat(f.program)
-	if err != nil {
-		return fmt.Errorf("measure the program: %w", err)
-	}
-	t.add("program, one static file", "", megabytes(info.Size()), "", "none")
-	return nil
-}
 
 // server begins to serve with a state, and tells how long it took until it was
 // ready.
