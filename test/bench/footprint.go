@@ -39,7 +39,7 @@ func benchFootprint(ctx context.Context, r *rig) (t table, err error) {
 	if err := f.sizes(ctx, &t); err != nil {
 		return t, err
 	}
-	fmt.Fprintf(r.log, "  at rest, for %s\n", r.idle)
+	fmt.Fprintf(r.log, "  warming, and at rest for %s\n", r.settle+r.idle)
 	if err := f.atRest(ctx, &t); err != nil {
 		return t, err
 	}
@@ -47,7 +47,7 @@ func benchFootprint(ctx context.Context, r *rig) (t table, err error) {
 	if err := f.starts(ctx, &t); err != nil {
 		return t, err
 	}
-	fmt.Fprintf(r.log, "  at rest with %d runs, for %s\n", r.endedRuns, r.idle)
+	fmt.Fprintf(r.log, "  at rest with %d runs, for %s\n", r.endedRuns, r.settle+r.idle)
 	return t, f.atRestFull(ctx, &t)
 }
 

@@ -75,8 +75,13 @@ func (u use) add(t *table, of string) {
 
 func middle(values []int64) int64 { return slices.Sorted(slices.Values(values))[len(values)/2] }
 
-// watchRest looks at a server each second, and at the processes of an engine.
+// watchRest looks at a server each second, and at the processes of an engine,
+// once it had the time to give back what it took for more than looks: connections
+// that nobody uses are kept for 90 s.
 func (f *footprint) watchRest(ctx context.Context, s *prewarmtest.Server, engine []int) (u use, err error) {
+	if err := pause(ctx, f.settle); err != nil {
+		return u, err
+	}
 	begin := time.Now()
 	before, err := cpuTime(s.PID())
 	if err != nil {

@@ -47,10 +47,11 @@ type settings struct {
 	talkers          int // runs that print at once
 	underWay, active int // runs when a server is killed: on engines, and in memory
 
-	// Of the footprint: hosts and images that are watched at rest, for how long,
-	// and starts, with so many ended runs in the state.
+	// Of the footprint: hosts and images that are watched at rest, for how long and
+	// how long after there was something to do, and starts, with so many ended runs
+	// in the state.
 	hosts, images         int
-	idle                  time.Duration
+	settle, idle          time.Duration
 	startCount, endedRuns int
 
 	update string // a document that gets the figures; empty: none
@@ -176,7 +177,8 @@ func parse(args []string, usage io.Writer) (settings, []benchmark, error) {
 	flags.IntVar(&s.active, "active", 1000, "runs in memory when a server is killed")
 	flags.IntVar(&s.hosts, "hosts", 10, "hosts of the footprint")
 	flags.IntVar(&s.images, "images", 100, "images of the footprint")
-	flags.DurationVar(&s.idle, "idle", 2*time.Minute, "how long a server at rest is watched, in whole seconds")
+	flags.DurationVar(&s.settle, "settle", 100*time.Second, "how long a server is left alone before it is taken to be at rest")
+	flags.DurationVar(&s.idle, "idle", time.Minute, "how long a server at rest is watched")
 	flags.IntVar(&s.startCount, "starts", 10, "starts of a server with each kind of state")
 	flags.IntVar(&s.endedRuns, "ended", 10_000, "ended runs in a state")
 	flags.StringVar(&s.update, "update", "", "a Markdown `file` that gets the figures, where it has places for them")
@@ -189,7 +191,7 @@ func parse(args []string, usage io.Writer) (settings, []benchmark, error) {
 	}
 	numbers := []int{s.pairs, s.rounds, s.layers, int(s.layer), s.repositories, s.tags, s.lines, s.firehose, s.talkers, s.underWay, s.active}
 	numbers = append(numbers, s.hosts, s.images, s.startCount, s.endedRuns)
-	if slices.Min(numbers) < 1 || min(s.every, s.idle) < time.Second {
+	if slices.Min(numbers) < 1 || min(s.every, s.idle) < time.Second || s.settle < 0 {
 		return s, nil, errors.New("all numbers are 1 or more, and -every and -idle a second or more")
 	}
 	chosen := all

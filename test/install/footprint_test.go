@@ -16,7 +16,7 @@ import (
 // question.
 func TestFootprint(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), "go", "run", "./test/bench",
-		"-hosts", "1", "-images", "20", "-idle", "10s", "-starts", "3", "-ended", "500", "footprint")
+		"-hosts", "1", "-images", "20", "-settle", "1s", "-idle", "5s", "-starts", "3", "-ended", "500", "footprint")
 	cmd.Dir = root(t)
 	var said strings.Builder
 	cmd.Stderr = &said
@@ -27,8 +27,8 @@ func TestFootprint(t *testing.T) {
 	fmt.Fprintf(os.Stdout, "%s\n", out)
 	for _, want := range []string{
 		"\n| program, one static file | ",
-		"\n| memory (RSS) | at rest, for 1", "\n| memory (RSS) | after a start with 500 ended runs, ",
-		"\n| CPU time a minute | at rest, for 1", "\n| goroutines | at rest, for 1",
+		"\n| memory (RSS) | at rest, for 5s", "\n| memory (RSS) | after a start with 500 ended runs, ",
+		"\n| CPU time a minute | at rest, for 5s", "\n| goroutines | at rest, for 5s",
 		"\n| start → ready | new state; 3 starts | ", "\n| start → ready | state of the images and 500 ended runs (",
 	} {
 		if !strings.Contains(string(out), want) {
