@@ -57,6 +57,7 @@ func insertOld(ctx context.Context, dir string, pin registry.Pin, runs int) (err
 		return err
 	}
 	begin := time.Now().Add(-oldAge)
+	var first string // the folder of the first run's log, of which the others are copies
 	for n := range runs {
 		run, err := oldRun(n, pin, begin.Add(oldAge/time.Duration(runs)*time.Duration(n)))
 		if err != nil {
@@ -65,8 +66,15 @@ func insertOld(ctx context.Context, dir string, pin registry.Pin, runs int) (err
 		if err := s.InsertRun(ctx, run, nil, nil); err != nil {
 			return err
 		}
-		if err := writeOldLog(logs, run); err != nil {
-			return err
+		folder := filepath.Join(dir, "logs", run.ID)
+		if first == "" {
+			first = folder
+			err = writeOldLog(logs, run)
+		} else {
+			err = os.CopyFS(folder, os.DirFS(first))
+		}
+		if err != nil {
+			return fmt.Errorf("write the log of run %s: %w", run.ID, err)
 		}
 	}
 	return nil

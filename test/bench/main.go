@@ -177,9 +177,9 @@ func parse(args []string, usage io.Writer) (settings, []benchmark, error) {
 	flags.IntVar(&s.active, "active", 1000, "runs in memory when a server is killed")
 	flags.IntVar(&s.hosts, "hosts", 10, "hosts of the footprint")
 	flags.IntVar(&s.images, "images", 100, "images of the footprint")
-	flags.DurationVar(&s.settle, "settle", 100*time.Second, "how long a server is left alone before it is taken to be at rest")
+	flags.DurationVar(&s.settle, "settle", 95*time.Second, "how long a server is left alone before it is taken to be at rest")
 	flags.DurationVar(&s.idle, "idle", time.Minute, "how long a server at rest is watched")
-	flags.IntVar(&s.startCount, "starts", 10, "starts of a server with each kind of state")
+	flags.IntVar(&s.startCount, "starts", 8, "starts of a server with each kind of state")
 	flags.IntVar(&s.endedRuns, "ended", 10_000, "ended runs in a state")
 	flags.StringVar(&s.update, "update", "", "a Markdown `file` that gets the figures, where it has places for them")
 	flags.Usage = func() {
