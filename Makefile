@@ -91,7 +91,7 @@ airflow-bench: setup ## measure the Airflow provider against DockerOperator, on 
 
 # What docs/install tells of, done. Each part builds its tools once.
 install-test: setup ## install by image, Debian package, compose and tutorial, and use it there (root)
-	go test -tags install -count 1 -timeout 20m ./test/install
+	go test -tags install -count 1 -timeout 20m -v ./test/install
 
 test-all: e2e29 airflow-test install-test promtool modules generated vet lint benchmarks fuzz fuzz-api vuln ## the rest of what CI asks of a change
 
