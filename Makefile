@@ -109,10 +109,11 @@ airflow-bench: setup ## measure the Airflow provider against DockerOperator, on 
 	exec $$(sh tools/airflow.sh $(TOOLS) airflow-3.3)/bin/python -B airflow/bench/bench.py
 
 # What docs/install tells of, done. Each part builds its tools once.
-install-test: setup compose ## install by image, Debian package, compose and tutorial, and use it there (root)
+# The figures of the footprint are printed, and never fail it.
+install-test: setup compose chart-test ## install by image, Debian package, compose, chart and tutorial, and use it there (root)
 	sh test/setup.sh install
 	sh tools/airflow.sh $(TOOLS) airflow-3.3
-	go test -tags install -count 1 -timeout 20m ./test/install
+	go test -tags install -count 1 -timeout 20m -v ./test/install
 
 compose: $(COMPOSE) ## build Docker Compose, for the test of docs/deploy/compose (some minutes, once)
 
@@ -127,7 +128,7 @@ chart-test: $(chart_tools) ## test the Helm chart: lint, unit tests, schemas, it
 chart-generate: $(chart_tools) ## write the Helm chart's page, and its examples as they are rendered
 	$(chart_env) go test -tags chart -count 1 ./test/chart -run 'TestCopies|TestPage|TestExamples' -update
 
-test-all: e2e29 airflow-test install-test chart-test promtool modules generated vet lint benchmarks fuzz fuzz-api vuln ## the rest of what CI asks of a change
+test-all: e2e29 airflow-test install-test promtool modules generated vet lint benchmarks fuzz fuzz-api vuln ## the rest of what CI asks of a change
 
 vet: ## look for what compiles and is wrong, in tagged files too
 	go vet ./...

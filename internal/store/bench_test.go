@@ -3,6 +3,9 @@ package store_test
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -134,3 +137,57 @@ func BenchmarkFind(b *testing.B) {
 }
 
 func count(runs []runner.Run, err error) (int, error) { return len(runs), err }
+
+// BenchmarkOpen is the start of a server with ten thousand ended runs, which are
+// checked; cold is the first start after a boot.
+func BenchmarkOpen(b *testing.B) {
+	s, dir := openBench(b)
+	if err := s.Close(); err != nil {
+		b.Fatal(err)
+	}
+	if err := store.Fast(dir, func(insert func(r runner.Run) error) error {
+		for n := range 10000 {
+			if err := insert(large(n)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		b.Fatal(err)
+	}
+	for _, cold := range []bool{false, true} {
+		b.Run(map[bool]string{false: "warm", true: "cold"}[cold], func(b *testing.B) {
+			for b.Loop() {
+				if cold {
+					b.StopTimer()
+					forget(b, filepath.Join(dir, "prewarm.db"))
+					b.StartTimer()
+				}
+				s, err := store.Open(b.Context(), dir)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if err := s.Close(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// forget takes a file out of the kernel's memory.
+func forget(b *testing.B, path string) {
+	b.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	if err := f.Sync(); err != nil { // what is not on disk can't be forgotten
+		b.Fatal(err)
+	}
+	const dontNeed = 4 // POSIX_FADV_DONTNEED
+	if _, _, e := syscall.Syscall6(syscall.SYS_FADVISE64, f.Fd(), 0, 0, dontNeed, 0, 0); e != 0 {
+		b.Fatal(e)
+	}
+}

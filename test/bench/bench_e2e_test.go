@@ -29,8 +29,9 @@ func TestEveryBenchmarkAnswers(t *testing.T) {
 	var out, log bytes.Buffer
 	args := []string{"-n", "1", "-rounds", "1", "-layers", "1", "-layer-bytes", "1000000", "-repositories", "3", "-tags", "2", "-every", "1s"}
 	args = append(args, "-lines", "1000", "-firehose", "20000", "-talkers", "2", "-under-way", "2", "-active", "20")
+	args = append(args, "-hosts", "2", "-images", "3", "-settle", "0s", "-idle", "1s", "-starts", "1", "-ended", "20")
 	// fanout builds a registry for minutes.
-	args = append(args, "run", "first-line", "warm", "watch", "lines", "lag", "firehose", "memory", "submit", "recovery")
+	args = append(args, "run", "first-line", "warm", "watch", "lines", "lag", "firehose", "memory", "submit", "recovery", "footprint")
 	if err := run(t.Context(), args, &out, &log); err != nil {
 		t.Fatalf("%v\n%s", err, log.String())
 	}
@@ -41,6 +42,7 @@ func TestEveryBenchmarkAnswers(t *testing.T) {
 		"\n| bridge | all of it | 1 | ", "\n| none | without the engine's create and start | 1 | ",
 		"### First log line of a program that prints and lives on",
 		"### A cold image of 1 × 0.954 MiB on 3 hosts",
+		"### A server of 2 hosts and 3 images", "\n| start → ready | new state; 1 starts | ", "\n| memory (RSS) | at rest, for 1s | ",
 		"\n| check → current | 1 | ", "\n| push → current, watched every second | 1 | ",
 	} {
 		if !strings.Contains(out.String(), want) {

@@ -5,6 +5,10 @@
 //	go run ./test/bench                  all of them
 //	go run ./test/bench -n 3 run         one of them, with fewer pairs
 //
+//	go run ./test/bench -update docs/benchmarks.md footprint
+//
+// writes the figures where the document has a place for them.
+//
 // Every figure is a ratio from one run: Prewarm and its counterpart do the same
 // work by turns, each on a machine that the other has left alone, so that what
 // else the machine does falls on both. A duration by itself says little; it
@@ -14,6 +18,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -41,12 +46,21 @@ type settings struct {
 	lines, firehose  int // of a log
 	talkers          int // runs that print at once
 	underWay, active int // runs when a server is killed: on engines, and in memory
+
+	// Of the footprint: hosts and images that are watched at rest, for how long and
+	// how long after there was something to do, and starts, with so many ended runs
+	// in the state.
+	hosts, images         int
+	settle, idle          time.Duration
+	startCount, endedRuns int
+
+	update string // a document that gets the figures; empty: none
 }
 
 // benchmark is one question and how it is answered.
 type benchmark struct {
 	name  string
-	hosts int // how many the fleet must have
+	hosts int // how many the fleet must have; 0: as many as -hosts says
 	run   func(ctx context.Context, r *rig) (table, error)
 }
 
@@ -63,6 +77,7 @@ func benchmarks() []benchmark {
 		{name: "memory", hosts: memoryHosts, run: benchMemory},
 		{name: "submit", hosts: 1, run: benchSubmit},
 		{name: "recovery", hosts: memoryHosts, run: benchRecovery},
+		{name: "footprint", run: benchFootprint},
 	}
 }
 
@@ -90,23 +105,37 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	if err != nil {
 		return err
 	}
+	var doc *document
+	if s.update != "" {
+		if doc, err = openDocument(s.update, chosen); err != nil {
+			return err
+		}
+	}
 	hosts := 0
 	for _, b := range chosen {
-		hosts = max(hosts, b.hosts)
+		hosts = max(hosts, cmp.Or(b.hosts, s.hosts))
 	}
 	r, err := newRig(ctx, s, hosts, log)
 	if err != nil {
 		return err
 	}
-	return errors.Join(measure(ctx, r, chosen, out), r.close())
+	machine, err := r.machine(ctx)
+	if err != nil {
+		return errors.Join(err, r.close())
+	}
+	fmt.Fprintln(out, machine)
+	err = measure(ctx, r, chosen, func(b benchmark, t table) error {
+		fmt.Fprintf(out, "\n%s", t)
+		if doc == nil {
+			return nil
+		}
+		return doc.put(b.name, section(args, machine, t))
+	})
+	return errors.Join(err, r.close())
 }
 
-func measure(ctx context.Context, r *rig, chosen []benchmark, out io.Writer) error {
-	about, err := r.machine(ctx)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintln(out, about)
+// measure answers one question after the other, and shows each answer.
+func measure(ctx context.Context, r *rig, chosen []benchmark, show func(benchmark, table) error) error {
 	for _, b := range chosen {
 		fmt.Fprintf(r.log, "measuring: %s\n", b.name)
 		if err := r.clear(ctx); err != nil {
@@ -116,7 +145,9 @@ func measure(ctx context.Context, r *rig, chosen []benchmark, out io.Writer) err
 		if err != nil {
 			return fmt.Errorf("measure %s: %w", b.name, err)
 		}
-		fmt.Fprintf(out, "\n%s", t)
+		if err := show(b, t); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -144,6 +175,13 @@ func parse(args []string, usage io.Writer) (settings, []benchmark, error) {
 	flags.IntVar(&s.talkers, "talkers", 200, "runs that print at once")
 	flags.IntVar(&s.underWay, "under-way", 60, "runs on engines when a server is killed")
 	flags.IntVar(&s.active, "active", 1000, "runs in memory when a server is killed")
+	flags.IntVar(&s.hosts, "hosts", 10, "hosts of the footprint")
+	flags.IntVar(&s.images, "images", 100, "images of the footprint")
+	flags.DurationVar(&s.settle, "settle", 95*time.Second, "how long a server is left alone before it is taken to be at rest")
+	flags.DurationVar(&s.idle, "idle", time.Minute, "how long a server at rest is watched")
+	flags.IntVar(&s.startCount, "starts", 8, "starts of a server with each kind of state")
+	flags.IntVar(&s.endedRuns, "ended", 10_000, "ended runs in a state")
+	flags.StringVar(&s.update, "update", "", "a Markdown `file` that gets the figures, where it has places for them")
 	flags.Usage = func() {
 		fmt.Fprintf(usage, "usage: bench [flags] [%s]...\n", strings.Join(names, "|"))
 		flags.PrintDefaults()
@@ -152,8 +190,9 @@ func parse(args []string, usage io.Writer) (settings, []benchmark, error) {
 		return s, nil, err
 	}
 	numbers := []int{s.pairs, s.rounds, s.layers, int(s.layer), s.repositories, s.tags, s.lines, s.firehose, s.talkers, s.underWay, s.active}
-	if slices.Min(numbers) < 1 || s.every < time.Second {
-		return s, nil, errors.New("all numbers are 1 or more, and -every a second or more")
+	numbers = append(numbers, s.hosts, s.images, s.startCount, s.endedRuns)
+	if slices.Min(numbers) < 1 || min(s.every, s.idle) < time.Second || s.settle < 0 {
+		return s, nil, errors.New("all numbers are 1 or more, and -every and -idle a second or more")
 	}
 	chosen := all
 	if flags.NArg() > 0 {

@@ -14,7 +14,7 @@ func TestParseChoosesBenchmarks(t *testing.T) {
 		args []string
 		want []string
 	}{
-		{nil, []string{"run", "first-line", "warm", "watch", "fanout", "lines", "lag", "firehose", "memory", "submit", "recovery"}},
+		{nil, []string{"run", "first-line", "warm", "watch", "fanout", "lines", "lag", "firehose", "memory", "submit", "recovery", "footprint"}},
 		{[]string{"-n", "3", "warm"}, []string{"warm"}},
 		{[]string{"first-line", "run"}, []string{"run", "first-line"}},
 	} {
@@ -36,7 +36,8 @@ func TestParseRefuses(t *testing.T) {
 	t.Parallel()
 	for want, args := range map[string][]string{
 		"1 or more":                      {"-n", "0"},
-		"-every a second":                {"-every", "10ms"},
+		"-every and -idle a second":      {"-every", "10ms"},
+		"a second or more":               {"-idle", "10ms"},
 		`no benchmark is called "rnu"`:   {"rnu"},
 		"flag provided but not defined":  {"-fast"},
 		"invalid value \"few\" for flag": {"-rounds", "few"},

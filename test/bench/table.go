@@ -15,9 +15,12 @@ type table struct {
 
 func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
 
-func (t table) String() string {
+func (t table) String() string { return "### " + t.title + "\n\n" + t.body() }
+
+// body is the table without its title.
+func (t table) body() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "### %s\n\n| %s |\n|%s\n", t.title, strings.Join(t.columns, " | "), strings.Repeat("---|", len(t.columns)))
+	fmt.Fprintf(&b, "| %s |\n|%s\n", strings.Join(t.columns, " | "), strings.Repeat("---|", len(t.columns)))
 	for _, row := range t.rows {
 		fmt.Fprintf(&b, "| %s |\n", strings.Join(row, " | "))
 	}
@@ -39,6 +42,9 @@ func number(d time.Duration) string {
 	}
 	return fmt.Sprintf("%.0f", ms)
 }
+
+// megabytes are of a million.
+func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
 
 // verdict says whether an aim was met.
 func verdict(aim string, met bool) string {

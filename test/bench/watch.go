@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -189,26 +187,8 @@ func (w *watching) report(t *table, name string, a aim) error {
 
 // residentBytes is the memory that a process has now.
 func residentBytes(pid int) (int64, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, fmt.Errorf("ask for memory: %w", err)
-	}
-	return parseResident(string(text))
-}
-
-func parseResident(status string) (int64, error) {
-	for line := range strings.Lines(status) {
-		f := strings.Fields(line)
-		if len(f) != 3 || f[0] != "VmRSS:" || f[2] != "kB" {
-			continue
-		}
-		kib, err := strconv.ParseInt(f[1], 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("ask for memory: %w", err)
-		}
-		return kib << 10, nil
-	}
-	return 0, errors.New("ask for memory: the process has none")
+	resident, _, err := memoryOf(pid)
+	return resident, err
 }
 
 func pause(ctx context.Context, d time.Duration) error {

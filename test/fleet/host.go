@@ -239,3 +239,32 @@ func (h *Host) Mend() error {
 	}
 	return forwarding(h.link, commandTimeout)
 }
+
+// PIDs are the processes of the engine: dockerd and its containerd, for as long
+// as the engine runs.
+func (h *Host) PIDs() ([]int, error) {
+	p, err := h.engine.process()
+	if err != nil {
+		return nil, err
+	}
+	// A child is that of the thread that made it.
+	lists, err := filepath.Glob(procFile(p.PID, "task/*/children"))
+	if err != nil {
+		return nil, fmt.Errorf("find the processes of %s: %w", h.Name, err)
+	}
+	pids := []int{p.PID}
+	for _, list := range lists {
+		children, err := os.ReadFile(list)
+		if err != nil {
+			return nil, fmt.Errorf("find the processes of %s: %w", h.Name, err)
+		}
+		for word := range strings.FieldsSeq(string(children)) {
+			pid, err := strconv.Atoi(word)
+			if err != nil {
+				return nil, fmt.Errorf("find the processes of %s: %w", h.Name, err)
+			}
+			pids = append(pids, pid)
+		}
+	}
+	return pids, nil
+}
