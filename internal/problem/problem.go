@@ -87,6 +87,11 @@ const (
 	ListenFailed        Code = "listen_failed"          // the address is taken or can't be used
 	StateLocked         Code = "state_locked"           // another server uses this state
 	StateCorrupt        Code = "state_corrupt"          // the state can't be read
+	StateNewer          Code = "state_newer"            // the state, or a backup of it, is a later release's
+	StateNotEmpty       Code = "state_not_empty"        // a restore found a state in the folder
+	StateRestored       Code = "state_restored"         // the run waited when the backup was made that the state comes from
+	BackupUnderWay      Code = "backup_under_way"       // another backup is being made
+	BackupBroken        Code = "backup_broken"          // the file is no whole backup
 	Internal            Code = "internal"               // a fault of Prewarm itself
 )
 
