@@ -173,7 +173,7 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() error { return a.notifier.Run(ctx) })
 	group.Go(func() error { return a.server.Serve(ctx, a.listener) })
 	group.Go(func() error { a.keepWatching(ctx); return nil })
-	group.Go(func() error { a.keepAccess(ctx); return nil })
+	group.Go(func() error { a.keepHouse(ctx); return nil })
 	c := a.config.Load()
 	a.opts.Logger.Info("prewarm serves", "address", a.scheme()+a.Addr().String(), "version", a.opts.Version,
 		"hosts", len(c.Hosts), "images", len(c.Images), "state", c.State.Path)

@@ -115,7 +115,7 @@ func entryOf(r *http.Request, operation string) (access.Entry, error) {
 func (s *Server) auditRoute() {
 	list := op(http.MethodGet, "/v1/audit", "list-calls", "List the calls that may have changed something, the oldest first")
 	list.Description = "Without `after` these are the newest ones; with it, those that came next. A call is written down before it is carried out: " +
-		"one without a status was never answered. Calls are kept for 90 days, and 100,000 of each caller."
+		"one without a status was never answered. Calls are kept for state.keep of the configuration (90 days), and 100,000 of each caller."
 	handle(s, list, s.listCalls)
 }
 
