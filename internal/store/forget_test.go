@@ -29,7 +29,7 @@ var bounds = map[string]string{
 	"instance":         "one row",
 	"joined_calls":     "goes with its run",
 	"message_losses":   "one of each route",
-	"messages":         "7 days, and 1000 of each route",
+	"messages":         "7 days, and 10,000 of each route",
 	"notices":          "until the routes have taken them",
 	"passes":           "state.keep, and 500 of each host",
 	"pauses":           "what people paused",
