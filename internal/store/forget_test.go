@@ -35,7 +35,7 @@ var bounds = map[string]string{
 	"pauses":           "what people paused",
 	"removals":         "an hour",
 	"restored":         "one row",
-	"rollouts":         "1000 of each tag",
+	"rollouts":         "1000 of each tag, and those that somebody went back from",
 	"run_secrets":      "until the run has a container",
 	"runs":             "runner.keep",
 	"scope_pins":       "goes with its scope",

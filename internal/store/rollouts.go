@@ -36,7 +36,7 @@ const history = 1000
 // thin removes the oldest ended rollouts of tracks that have had very many.
 func (s *Store) thin(ctx context.Context) error {
 	_, err := s.db.ExecContext(ctx, `
-		DELETE FROM rollouts WHERE phase IN ('superseded', 'overtaken', 'rejected') AND id IN (
+		DELETE FROM rollouts WHERE phase IN ('superseded', 'overtaken') AND id IN (
 			SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY image, tag ORDER BY id DESC) AS nth FROM rollouts) AS numbered
 			WHERE nth > $1)`, history)
 	if err != nil {
