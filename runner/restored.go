@@ -69,6 +69,7 @@ func (r *Runner) passGate(ctx context.Context) {
 	case made.IsZero():
 		return
 	case why != "" && !told:
+		r.wake() // what waits is to say so
 		r.log.Warn("nothing is executed yet: it waits "+why, "mend",
 			"stop any other server that has this state; take a host that does not come back out of the configuration; wait for the containers, or stop them with docker stop")
 		return
