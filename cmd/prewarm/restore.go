@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/docker/go-units"
 	"github.com/spf13/cobra"
@@ -38,6 +39,10 @@ func (c *cli) newRestore() *cobra.Command {
 					return err
 				}
 				folder = loaded.State.Path
+			}
+			folder, err := filepath.Abs(folder)
+			if err != nil {
+				return err
 			}
 			in, err := openBackup(cmd, args[0])
 			if err != nil {

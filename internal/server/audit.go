@@ -52,14 +52,19 @@ func (s *Server) record(hc huma.Context, operation string, next func(huma.Contex
 		return
 	}
 	inner := huma.WithValue(hc, entryKey{}, &e)
+	ended := false // a stream that is broken off panics
 	defer func() {
 		e.Status = inner.Status()
+		if e.Status == 0 && ended {
+			e.Status = http.StatusOK // a stream says so by its first byte
+		}
 		if run, ok := strings.CutPrefix(w.Header().Get("Location"), "/v1/runs/"); ok {
 			e.Run = run
 		}
 		s.endings.add(s, e)
 	}()
 	next(inner)
+	ended = true
 }
 
 // endings write down how calls were answered, all that wait at once: a caller waits
