@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -203,5 +204,34 @@ func TestRestoreOverAState(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, tree(t, dir)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// What root restores belongs to whom the folder belongs.
+func TestRootRestoresForTheOwner(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Log("only root can give files away: here it is shown that the restore works without")
+	}
+	dir := t.TempDir()
+	plant(t, dir, map[string]string{"lock": "", "prewarm.db": "old"})
+	const owner = 65532
+	if os.Geteuid() == 0 {
+		if err := os.Chown(dir, owner, owner); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := (backup.Restore{Dir: dir, Force: true}).Do(bytes.NewReader(archive(t, map[string]string{"prewarm.db": "new", "logs/1/a": "x"}))); err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.Stat(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"lock", "prewarm.db", "logs", "logs/1", "logs/1/a"} {
+		got, err := os.Stat(filepath.Join(dir, name))
+		if err != nil || got.Sys().(*syscall.Stat_t).Uid != want.Sys().(*syscall.Stat_t).Uid {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
