@@ -35,7 +35,7 @@ type Config struct {
 
 const (
 	defaultListen = "127.0.0.1:8470"
-	defaultState  = "/var/lib/prewarm"
+	defaultFolder = "/var/lib/prewarm"
 )
 
 // defaults are the values of the keys outside of lists, by viper's name. A key
@@ -55,7 +55,8 @@ func defaults() map[string]any {
 		"auth::tokens":       []any{},
 		"auth::certificates": []any{},
 
-		"state::path":   defaultState,
+		"state::path":   defaultFolder,
+		"state::keep":   "",
 		"limits::pulls": 0,
 		"limits::rate":  "",
 		"registries":    []any{},
@@ -103,7 +104,7 @@ func defaults() map[string]any {
 // Default is the configuration of an installation that says nothing: it listens
 // and keeps state, and has neither hosts nor images.
 func Default() *Config {
-	return &Config{Server: defaultServer(), State: State{Path: defaultState}, Prune: defaultPrune(), Runner: defaultRunner()}
+	return &Config{Server: defaultServer(), State: defaultState(), Prune: defaultPrune(), Runner: defaultRunner()}
 }
 
 // Load reads the configuration file at path and lays over it what environ, a

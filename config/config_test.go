@@ -96,7 +96,7 @@ func TestLoadFull(t *testing.T) {
 			TLS: &ServerTLS{Cert: certs + "/server.pem", Key: certs + "/server.key", ClientCA: certs + "/ca.pem"},
 		},
 		Auth:   fullAuth(folder),
-		State:  State{Path: filepath.Join(folder, "state")},
+		State:  State{Path: filepath.Join(folder, "state"), Keep: 2160 * time.Hour},
 		Limits: FleetLimits{Pulls: 16, Rate: 50},
 		Registries: []Registry{
 			{Name: "registry.example.com:5000", Username: "ci", Password: "s3cr3t", PlainHTTP: true},
@@ -230,7 +230,7 @@ func TestLoadWithoutAFileIsDefault(t *testing.T) {
 	if diff := cmp.Diff(Default(), mustLoad(t, ""), comparers()); diff != "" {
 		t.Errorf("Load(\"\") differs from Default() (-want +got):\n%s", diff)
 	}
-	want := &Config{Server: Server{Listen: "127.0.0.1:8470", LinkLife: 168 * time.Hour, Limits: ServerLimits{Rate: 50, Followers: 500}}, State: State{Path: "/var/lib/prewarm"}, Prune: Prune{
+	want := &Config{Server: Server{Listen: "127.0.0.1:8470", LinkLife: 168 * time.Hour, Limits: ServerLimits{Rate: 50, Followers: 500}}, State: State{Path: "/var/lib/prewarm", Keep: 2160 * time.Hour}, Prune: Prune{
 		Schedule: mustSchedule(t, "17 3 * * *"), Policy: PrunePolicy{Rules: PruneRules{MinAge: 24 * time.Hour, KeepMin: 1}, Unmanaged: UnmanagedKeep},
 	}, Runner: Runner{
 		Grace: 10 * time.Second, Queue: 1000, Unclaimed: UnclaimedStop, Keep: 720 * time.Hour, MaxResult: 1 << 20,

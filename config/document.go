@@ -27,6 +27,7 @@ type document struct {
 
 type stateDoc struct {
 	Path string `mapstructure:"path" yaml:"path"`
+	Keep string `mapstructure:"keep" yaml:"keep"`
 }
 
 type fleetDoc struct {

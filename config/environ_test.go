@@ -24,7 +24,7 @@ hosts: [{name: from-file, endpoint: unix:///a, unknown: 1}]
 	want := &Config{
 		Server: Server{Listen: "127.0.0.1:1", LinkLife: defaultServer().LinkLife, Limits: defaultServer().Limits},
 		Auth:   Auth{Tokens: []Token{{Name: "a", Value: "hunter2-hunter2-hunter2", Grant: Grant{Scopes: []string{"run"}, Namespace: "default"}}}},
-		State:  State{Path: "/from/file"},
+		State:  State{Path: "/from/file", Keep: 2160 * time.Hour},
 		Hosts:  []Host{{Name: "from-json", Endpoint: "unix:///b", Labels: map[string]string{"pool": "etl"}, Limits: defaultLimits()}},
 		Images: []Image{{Name: "node", Repository: mustRepository(t, "node"), Track: Track{Tag: "1.10"}, Watch: mustSchedule(t, "@every 1m"), Promote: Promote{When: All, Straggler: 15 * time.Minute}, Keep: 2}},
 		Prune:  Default().Prune,

@@ -78,7 +78,11 @@ var fleetKeys = map[string]key{
 	"document.webhooks":   {about: "Who may tell that an image was pushed."},
 	"document.notify":     {about: "Who is told what."},
 
-	"state.path": {about: "The folder of what must not be forgotten.", standard: defaultState, pattern: `^[^~]`, bare: true},
+	"state.path": {about: "The folder of what must not be forgotten.", standard: defaultFolder, pattern: `^[^~]`, bare: true},
+	"state.keep": {
+		about:    "How long it is remembered what was done: calls, acts, prune passes, deliveries of webhooks, tokens that open nothing any more.",
+		standard: "2160h", pattern: durationPattern,
+	},
 
 	"fleet.pulls": {about: "Pulls at the same time on all hosts together. Without it there is no limit.", least: 1},
 	"fleet.rate":  {about: "Requests to all registries together, as in 50/s, 1000/m or 5000/h.", pattern: ratePattern},

@@ -29,7 +29,7 @@ func (c *Config) document() document {
 	doc := document{
 		Server: c.Server.document(),
 		Auth:   c.Auth.document(),
-		State:  stateDoc{Path: c.State.Path},
+		State:  stateDoc{Path: c.State.Path, Keep: durationText(c.State.Keep)},
 		Limits: fleetDoc{Pulls: c.Limits.Pulls, Rate: rateText(c.Limits.Rate)},
 		Prune:  c.Prune.document(),
 		Runner: c.Runner.document(),

@@ -49,6 +49,7 @@ func TestRedactedDefault(t *testing.T) {
     followers: 500
 state:
   path: /var/lib/prewarm
+  keep: 2160h
 prune:
   schedule: 17 3 * * *
   min_age: 24h

@@ -44,7 +44,12 @@ type ServerLimits struct {
 type State struct {
 	// Path is the folder, absolute. It need not exist yet.
 	Path string
+	// Keep is how long it is remembered what was done: by whom, and why.
+	Keep time.Duration
 }
+
+// defaultState: a quarter is what people look back over.
+func defaultState() State { return State{Path: defaultFolder, Keep: 90 * 24 * time.Hour} }
 
 // defaultServer: fifty requests a second are what a busy Airflow asks, which
 // follows some hundred logs by one token. A week is how long people come back to
@@ -164,7 +169,7 @@ func (r *reader) checkServing(field, written string, leaf *x509.Certificate) {
 
 func (r *reader) state(doc stateDoc) State {
 	folder, _ := r.path("state.path", doc.Path)
-	return State{Path: folder}
+	return State{Path: folder, Keep: r.duration("state.keep", doc.Keep, defaultState().Keep, time.Second)}
 }
 
 func (s Server) document() serverDoc {

@@ -27,6 +27,7 @@ func (r *Runner) housekeeping() {
 		for _, h := range r.due(now) {
 			r.sweepHost(ctx, h)
 		}
+		r.passGate(ctx)
 		r.keepScopes(ctx, now)
 		if now.Sub(retained) > retainEvery {
 			r.retain(ctx, now)
@@ -40,7 +41,7 @@ func (r *Runner) due(now time.Time) []*host {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.DeleteFunc(slices.Clone(r.hosts), func(h *host) bool {
-		return h.Engine == nil || now.Sub(h.swept) < sweepEvery || !r.opts.Images.Facts(h.Name).Reachable
+		return h.Engine == nil || r.restored.IsZero() && now.Sub(h.swept) < sweepEvery || !r.opts.Images.Facts(h.Name).Reachable
 	})
 }
 
@@ -54,14 +55,19 @@ func (r *Runner) sweepHost(ctx context.Context, h *host) {
 		return // asked again with the next chores
 	}
 	var kept []string
+	strangers := 0
 	for _, c := range owned {
-		if r.sweepContainer(ctx, h, engine, c) {
-			kept = append(kept, c.ID)
+		if !r.sweepContainer(ctx, h, engine, c) {
+			continue
+		}
+		kept = append(kept, c.ID)
+		if c.Running {
+			strangers++
 		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	h.swept, h.unclaimed = time.Now(), kept
+	h.swept, h.unclaimed, h.strangers = time.Now(), kept, strangers
 }
 
 // sweepContainer looks after one, and tells whether it stays without a run that
@@ -76,10 +82,10 @@ func (r *Runner) sweepContainer(ctx context.Context, h *host, engine Engine, c O
 		return false // asked again with the next sweep
 	}
 	r.mu.Lock()
-	policy := r.setup.Unclaimed
+	policy, restored := r.setup.Unclaimed, !r.restored.IsZero()
 	r.mu.Unlock()
 	what := []any{"host", h.Name, "container", c.ID, "run", c.Run, "running", c.Running}
-	if !known && !c.Fresh && policy == UnclaimedKeep {
+	if restored || !known && !c.Fresh && policy == UnclaimedKeep {
 		if !slices.Contains(h.unclaimed, c.ID) {
 			r.log.Warn("a container of ours that no run claims was found; it is left as it is", what...)
 		}

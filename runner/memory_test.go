@@ -15,14 +15,15 @@ import (
 
 // memory is a store. What it gives away is a copy, as from a database.
 type memory struct {
-	mu     sync.Mutex
-	runs   map[string]runner.Run
-	sealed map[string][]byte
-	scopes map[string]runner.Scope
-	joined map[string]string // runs by the word of a call that joined them
-	latest map[string]string // the other way round: the last one
-	told   []notice.Event
-	err    error // of every write
+	mu       sync.Mutex
+	runs     map[string]runner.Run
+	sealed   map[string][]byte
+	scopes   map[string]runner.Scope
+	joined   map[string]string // runs by the word of a call that joined them
+	latest   map[string]string // the other way round: the last one
+	told     []notice.Event
+	err      error // of every write
+	restored time.Time
 }
 
 func newMemory() *memory {
@@ -170,6 +171,16 @@ func (m *memory) UnfinishedRuns(context.Context) ([]runner.Run, error) {
 	all := m.which(func(r runner.Run) bool { return !r.State.Ended() || r.Owed })
 	slices.Reverse(all)
 	return all, nil
+}
+
+func (m *memory) Restored(context.Context) (time.Time, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.restored, nil
+}
+
+func (m *memory) ForgetRestore(context.Context) error {
+	return m.write(func() error { m.restored = time.Time{}; return nil })
 }
 
 func (m *memory) Secrets(_ context.Context, run string) ([]byte, error) {

@@ -42,6 +42,7 @@ type look struct {
 	// taken are the hosts for which a run waits that comes first: nobody
 	// overtakes it there, or a large run would wait for ever.
 	taken map[string]bool
+	gate  string // why nothing is executed at all; empty: it is
 	// claims names the oldest run of each key that is not over, and newest the
 	// newest one.
 	claims map[workKey]string
@@ -56,7 +57,7 @@ type workKey struct{ namespace, name string }
 // look begins a look at the queue. The caller holds mu.
 func (r *Runner) look(now time.Time) *look {
 	k := &look{
-		now: now, due: maxIdle, taken: make(map[string]bool),
+		now: now, due: maxIdle, taken: make(map[string]bool), gate: r.gate(),
 		claims: make(map[workKey]string), newest: make(map[workKey]Run), groups: make(map[workKey]int), images: make(map[string]int),
 	}
 	for _, l := range r.lives {
@@ -144,6 +145,9 @@ func (r *Runner) tryPlace(l *live, k *look) (wait string) {
 		return r.waitOrRefuse(l, k, r.coldError(l.run, cold))
 	}
 	l.cold, l.ready = time.Time{}, true
+	if k.gate != "" {
+		return k.gate
+	}
 	if group := k.grouped(l.run, r.setup.Images[l.run.Image].Concurrent); group != "" {
 		return group
 	}

@@ -22,8 +22,15 @@ func (r *Runner) Recover(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("look for unfinished runs: %w", err)
 	}
+	restored, err := r.opts.Store.Restored(ctx)
+	if err != nil {
+		return err
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.restored = restored; !restored.IsZero() {
+		r.log.Warn(restoredText(restored) + ": what happened since is not known; nothing is executed until all hosts were looked at")
+	}
 	for _, s := range scopes {
 		r.scopes[scopeIDOf(s)] = &s
 	}
@@ -59,6 +66,10 @@ func (r *Runner) recover(run Run) error {
 		l.run.State, l.run.Host, l.run.EngineMarker, l.run.Placed = Queued, "", "", time.Time{}
 		if run.Stop.Why != "" {
 			r.started.Go(func() { r.endStopped(l) })
+			return nil
+		}
+		if made := r.restored; !made.IsZero() {
+			r.started.Go(func() { r.endRestored(l, made) })
 			return nil
 		}
 		l.ready = true // as far as is known; the hosts were not asked anything yet

@@ -52,6 +52,10 @@ type Runner struct {
 	lives  map[string]*live
 	owed   map[string]*debt
 	scopes map[scopeID]*Scope
+	// restored is the moment of the backup that the state comes from, until the
+	// hosts were looked at since; gateTold is what was said of that last.
+	restored time.Time
+	gateTold string
 }
 
 // host is where runs are placed. It outlives a reload that takes the host away,
@@ -62,6 +66,7 @@ type host struct {
 	memory    int64
 	nanoCPUs  int64
 	unclaimed []string
+	strangers int       // containers under way that no run claims, after a restore
 	swept     time.Time // when its containers were listed last
 }
 

@@ -88,6 +88,11 @@ type Store interface {
 	// DeleteRuns forgets ended runs.
 	DeleteRuns(ctx context.Context, ids []string) error
 
+	// Restored gives the moment of the backup that the state comes from, until
+	// ForgetRestore; zero: it comes from none.
+	Restored(ctx context.Context) (time.Time, error)
+	ForgetRestore(ctx context.Context) error
+
 	// Scopes gives all scopes that are recorded.
 	Scopes(ctx context.Context) ([]Scope, error)
 	SaveScope(ctx context.Context, s Scope) error

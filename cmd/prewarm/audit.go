@@ -17,7 +17,8 @@ func (c *cli) newAudit() *cobra.Command {
 		Short: "List who changed what: every call that may have",
 		Long: "Lists the newest calls that may have changed something, the oldest of them first: by which token,\n" +
 			"from where, and how they were answered. A call is written down before it is carried out; one\n" +
-			"without a status was never answered. They are kept for 90 days, and 100,000 of each caller.",
+			"without a status was never answered. They are kept for state.keep (90 days), and 100,000 of\n" +
+			"each caller.",
 		Example: "  prewarm audit --caller airflow --limit 200\n" +
 			"  prewarm audit -o json | jq -r '.calls[] | select(.status >= 400)'",
 		Args: noArgs,

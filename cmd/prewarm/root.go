@@ -149,7 +149,8 @@ func newRoot() *cobra.Command {
 		c.newHold(), c.newUnhold(), c.newApprove(), c.newRollback(), c.newHistory(), c.newDiff(),
 		c.newPrune(), c.newPrunes(), c.newExplain(), c.newImages(), c.newDf(),
 		c.newWebhooks(), c.newWebhook(),
-		c.newPause(), c.newResume(), c.newNotices(), c.newNotify(), c.newToken(), c.newAudit(), c.newDoctor(), c.newHost(), c.newConfig(), c.newHealth(), c.newVersion())
+		c.newPause(), c.newResume(), c.newNotices(), c.newNotify(), c.newToken(), c.newAudit(), c.newBackup(), c.newRestore(),
+		c.newDoctor(), c.newHost(), c.newConfig(), c.newHealth(), c.newVersion())
 	c.access.declare(root.PersistentFlags(), &c.server)
 	root.PersistentFlags().StringVarP(&c.output, "output", "o", "table", "`format`: table for people or json for programs")
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))

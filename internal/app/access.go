@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"path/filepath"
 	"time"
@@ -100,17 +101,18 @@ func sameListener(a, b config.Server) bool {
 const (
 	// flushEvery is how often the use of tokens is written down.
 	flushEvery = time.Minute
-	// callsKept and mostCalls, of each caller, bound the audit log.
-	callsKept = 90 * 24 * time.Hour
-	mostCalls = 100_000
-	trimEvery = time.Hour
+	// mostCalls bounds the audit log, of each caller.
+	mostCalls   = 100_000
+	forgetEvery = time.Hour
 )
 
-// keepAccess writes down when tokens were used, and trims the audit log.
-func (a *App) keepAccess(ctx context.Context) {
-	flush, trim := time.NewTicker(flushEvery), time.NewTicker(trimEvery)
+// keepHouse writes down when tokens were used, and forgets what has been
+// remembered long enough.
+func (a *App) keepHouse(ctx context.Context) {
+	flush, forget := time.NewTicker(flushEvery), time.NewTicker(forgetEvery)
 	defer flush.Stop()
-	defer trim.Stop()
+	defer forget.Stop()
+	a.forget(ctx, time.Now())
 	for {
 		select {
 		case <-ctx.Done():
@@ -119,11 +121,17 @@ func (a *App) keepAccess(ctx context.Context) {
 			if err := a.keys.Flush(ctx); err != nil && ctx.Err() == nil {
 				a.opts.Logger.Warn("the use of tokens was not written down; trying again", "error", err)
 			}
-		case now := <-trim.C:
-			if err := a.state.TrimCalls(ctx, now.Add(-callsKept), mostCalls); err != nil && ctx.Err() == nil {
-				a.opts.Logger.Warn("the audit log was not trimmed; trying again", "error", err)
-			}
+		case now := <-forget.C:
+			a.forget(ctx, now)
 		}
+	}
+}
+
+func (a *App) forget(ctx context.Context, now time.Time) {
+	before := now.Add(-a.config.Load().State.Keep)
+	err := errors.Join(a.state.TrimCalls(ctx, before, mostCalls), a.state.Forget(ctx, before))
+	if err != nil && ctx.Err() == nil {
+		a.opts.Logger.Warn("what is old was not forgotten; trying again", "error", err)
 	}
 }
 

@@ -57,6 +57,7 @@ type App struct {
 	runner     *runner.Runner
 	notifier   *notify.Notifier
 	server     *server.Server
+	backups    *backups
 
 	state        *store.Store
 	keys         *access.Keyring
@@ -123,7 +124,7 @@ func (a *App) build(ctx context.Context) error {
 	a.server = server.New(server.Options{
 		Images: a.warmer, Runs: a.runner, Registry: a.registries, Webhooks: a.hints, Notices: notices{a.notifier, state}, Reloads: a.reloads.status,
 		Version: a.opts.Version, Logger: log,
-		Access: a.keys, Audit: state, Links: a.links, Certificates: a.certificates, Metrics: a.metrics.Handler(), Setup: a.serverSetup(c),
+		Access: a.keys, Audit: state, Links: a.links, Certificates: a.certificates, Metrics: a.metrics.Handler(), Backups: a.backups, Setup: a.serverSetup(c),
 	})
 	if err := a.warmer.Load(ctx); err != nil {
 		return err
@@ -134,10 +135,11 @@ func (a *App) build(ctx context.Context) error {
 // buildRunner makes what executes runs, and what it writes with.
 func (a *App) buildRunner(c *config.Config, state *store.Store) error {
 	log := a.opts.Logger
-	logs, err := spool.New(spool.Options{Dir: filepath.Join(c.State.Path, "logs")})
+	logs, err := spool.New(spool.Options{Dir: filepath.Join(c.State.Path, logsFolder)})
 	if err != nil {
 		return err
 	}
+	a.backups = &backups{dir: c.State.Path, state: state, logs: logs, version: a.opts.Version}
 	secrets, err := sealer(c.Runner)
 	if err != nil {
 		return err
@@ -171,7 +173,7 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() error { return a.notifier.Run(ctx) })
 	group.Go(func() error { return a.server.Serve(ctx, a.listener) })
 	group.Go(func() error { a.keepWatching(ctx); return nil })
-	group.Go(func() error { a.keepAccess(ctx); return nil })
+	group.Go(func() error { a.keepHouse(ctx); return nil })
 	c := a.config.Load()
 	a.opts.Logger.Info("prewarm serves", "address", a.scheme()+a.Addr().String(), "version", a.opts.Version,
 		"hosts", len(c.Hosts), "images", len(c.Images), "state", c.State.Path)

@@ -37,5 +37,11 @@ func (a *App) measured() metrics.Sources {
 			r := a.reloads.status()
 			return metrics.Configuration{Taken: r.Taken, Refused: r.Refused, Stands: !r.RefusedAt.IsZero()}
 		},
+		Backup: func() metrics.Backup {
+			if last := a.backups.last.Load(); last != nil {
+				return *last
+			}
+			return metrics.Backup{}
+		},
 	}
 }

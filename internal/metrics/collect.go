@@ -134,6 +134,13 @@ func (f aroundFamilies) collect(ch chan<- prometheus.Metric, from *Sources) {
 		f.reloads.sample(ch, float64(c.Refused), "refused")
 		f.refused.sample(ch, one(c.Stands))
 	}
+	if from.Backup != nil {
+		if last := from.Backup(); !last.Made.IsZero() {
+			f.backedUp.when(ch, last.Made)
+			f.backupBytes.sample(ch, float64(last.Bytes))
+			f.backupTook.sample(ch, last.Took.Seconds())
+		}
+	}
 }
 
 // lagFamily shows the largest lag of the last moments.

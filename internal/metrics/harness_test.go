@@ -108,6 +108,7 @@ func small() Sources {
 		return []Certificate{{Of: "server", Ends: noon}, {Of: "host", Name: "a", Ends: noon.Add(time.Hour)}}
 	}
 	from.Configuration = func() Configuration { return Configuration{Taken: 2, Refused: 1, Stands: true} }
+	from.Backup = func() Backup { return Backup{Made: noon, Bytes: 1 << 30, Took: time.Minute} }
 	return from
 }
 

@@ -62,6 +62,13 @@ type Configuration struct {
 	Stands         bool // a refusal: what the files say is not in force
 }
 
+// Backup is the last one that succeeded since the start; zero: none has.
+type Backup struct {
+	Made  time.Time
+	Bytes int64
+	Took  time.Duration
+}
+
 // Sources are asked at each scrape. None of them may wait for anything but a
 // lock; one that is nil exports nothing.
 type Sources struct {
@@ -72,6 +79,7 @@ type Sources struct {
 	Hooks         func() []Hook
 	Certificates  func() []Certificate
 	Configuration func() Configuration
+	Backup        func() Backup
 }
 
 // Metrics counts, and answers scrapes. It implements warmer.Measures and

@@ -78,5 +78,10 @@ const (
 	ListenFailed        Code = "listen_failed"
 	StateLocked         Code = "state_locked"
 	StateCorrupt        Code = "state_corrupt"
+	StateNewer          Code = "state_newer"
+	StateNotEmpty       Code = "state_not_empty"
+	StateRestored       Code = "state_restored"
+	BackupUnderWay      Code = "backup_under_way"
+	BackupBroken        Code = "backup_broken"
 	Internal            Code = "internal"
 )

@@ -168,6 +168,14 @@ var Kinds = []Kind{
 	{ListenFailed, "the address is taken or can't be used", No, "free the address, or give `server.listen` another one"},
 	{StateLocked, "another server uses this state", No, "stop the other server, or give this one a `state.path` of its own"},
 	{StateCorrupt, "the state can't be read", No, "put a backup of the state back, or move the folder away to begin with an empty one"},
+	{StateNewer, "the state, or a backup of it, is a later release's", No, "start the release that wrote it, or put back a backup from before the upgrade"},
+	{StateNotEmpty, "a restore found a state in the folder", No, "use `--force`, which moves that state aside, or name another folder"},
+	{
+		StateRestored, "the run waited when the backup was made that the state comes from", Look,
+		"find out whether the work was done since, then submit it again",
+	},
+	{BackupUnderWay, "another backup is being made", Later, "wait for its end"},
+	{BackupBroken, "the file is no whole backup", No, "take another backup"},
 	{Internal, "a fault of Prewarm itself", Caller, "the server's log may say more; report this as a fault of Prewarm"},
 }
 

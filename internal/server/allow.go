@@ -35,7 +35,7 @@ var allowed = map[string]access.Scope{
 
 	"list-notices": access.Admin, "test-notices": access.Admin, // they tell of every namespace
 	"release-run": access.Admin, "drain-host": access.Admin, "undrain-host": access.Admin, "pause": access.Admin, "resume": access.Admin,
-	"prune": access.Admin, "list-tokens": access.Admin, "create-token": access.Admin, "revoke-token": access.Admin, "list-calls": access.Admin,
+	"prune": access.Admin, "list-tokens": access.Admin, "create-token": access.Admin, "revoke-token": access.Admin, "list-calls": access.Admin, "make-backup": access.Admin,
 }
 
 // neededFor is the scope that an operation needs.

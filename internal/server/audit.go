@@ -52,14 +52,19 @@ func (s *Server) record(hc huma.Context, operation string, next func(huma.Contex
 		return
 	}
 	inner := huma.WithValue(hc, entryKey{}, &e)
+	ended := false // a stream that is broken off panics
 	defer func() {
 		e.Status = inner.Status()
+		if e.Status == 0 && ended {
+			e.Status = http.StatusOK // a stream says so by its first byte
+		}
 		if run, ok := strings.CutPrefix(w.Header().Get("Location"), "/v1/runs/"); ok {
 			e.Run = run
 		}
 		s.endings.add(s, e)
 	}()
 	next(inner)
+	ended = true
 }
 
 // endings write down how calls were answered, all that wait at once: a caller waits
@@ -115,7 +120,7 @@ func entryOf(r *http.Request, operation string) (access.Entry, error) {
 func (s *Server) auditRoute() {
 	list := op(http.MethodGet, "/v1/audit", "list-calls", "List the calls that may have changed something, the oldest first")
 	list.Description = "Without `after` these are the newest ones; with it, those that came next. A call is written down before it is carried out: " +
-		"one without a status was never answered. Calls are kept for 90 days, and 100,000 of each caller."
+		"one without a status was never answered. Calls are kept for state.keep of the configuration (90 days), and 100,000 of each caller."
 	handle(s, list, s.listCalls)
 }
 

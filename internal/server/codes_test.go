@@ -72,7 +72,9 @@ var elsewhere = []string{
 	"result_missing", "result_invalid", "result_too_large", // what became of its result
 	"volume_in_use",                     // tried again
 	"server_unreachable", "server_lost", // the client's own
-	"invalid_config", "listen_failed", "state_locked", "state_corrupt", // before the server serves
+	"invalid_config", "listen_failed", "state_locked", "state_corrupt", "state_newer", // before the server serves
+	"state_not_empty", "backup_broken", // of a restore
+	"state_restored",
 }
 
 func TestEveryCodeHasAStatus(t *testing.T) {

@@ -32,6 +32,7 @@ func apiConfig() huma.Config {
 		{Name: "webhooks", Description: "Where registries and CI tell of pushes."},
 		{Name: "tokens", Description: "Who may use the API."},
 		{Name: "audit", Description: "What was done by it."},
+		{Name: "backup", Description: "The whole state, in a file."},
 		{Name: "notices", Description: "What people are told."},
 		{Name: "probes", Description: "For whoever supervises the server."},
 	}

@@ -59,6 +59,7 @@ var statusOf = map[problem.Code]int{
 	problem.WebhookBody:         http.StatusBadRequest,
 	problem.WebhookBusy:         http.StatusServiceUnavailable,
 	problem.Stopping:            http.StatusServiceUnavailable,
+	problem.BackupUnderWay:      http.StatusConflict,
 	problem.TagNotFound:         http.StatusBadGateway,
 	problem.RegistryAuth:        http.StatusBadGateway,
 	problem.RegistryLimited:     http.StatusTooManyRequests,

@@ -63,7 +63,7 @@ var ends = map[problem.Code]string{
 	problem.CancelAsked: "canceled", problem.CallerSilent: "canceled", problem.Replaced: "canceled",
 	problem.DeadlinePassed: "timed_out", problem.AlreadySucceeded: "succeeded",
 	problem.ContactLost: "lost", problem.EngineReplaced: "lost", problem.Released: "lost",
-	problem.EngineRestarted: "interrupted", problem.ContainerLost: "interrupted",
+	problem.EngineRestarted: "interrupted", problem.ContainerLost: "interrupted", problem.StateRestored: "interrupted",
 	problem.StartFailed: "refused", problem.ImageLost: "refused",
 }
 
@@ -91,6 +91,8 @@ func where(code problem.Code) string {
 		met = append(met, "told by the command line; `prewarm run` exits with 123 after `--reconnect`")
 	case problem.InvalidConfig, problem.ListenFailed, problem.StateLocked, problem.StateCorrupt:
 		met = append(met, "told by `prewarm serve`, which exits with 1")
+	case problem.StateNewer, problem.StateNotEmpty, problem.BackupBroken:
+		met = append(met, "told by the command line, which exits with 1")
 	case problem.PullStalled, problem.VolumeInUse:
 		met = append(met, "told in the server's log, and of a pull in `prewarm status`")
 	case problem.Internal:

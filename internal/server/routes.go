@@ -39,6 +39,7 @@ func (s *Server) routes() {
 	s.configurationRoute()
 	s.tokenRoutes()
 	s.auditRoute()
+	s.backupRoute()
 	handle(s, op(http.MethodGet, "/healthz", "healthz", "Tell that the process lives"), s.health)
 	handle(s, op(http.MethodGet, "/readyz", "readyz", "Tell that the store is open and the API listens"), s.health)
 }

@@ -118,9 +118,10 @@ type Options struct {
 	Reloads func() Reloads
 	// Access says who may come in; nil: everybody on this machine, and there can
 	// be no tokens.
-	Access Access
-	Audit  Audit // nil: there is none
-	Links  Links // nil: no link opens a log
+	Access  Access
+	Audit   Audit   // nil: there is none
+	Links   Links   // nil: no link opens a log
+	Backups Backups // nil: none are made
 	// Certificates make it TLS; nil: plain HTTP.
 	Certificates *Certificates
 	// Metrics answers scrapes; nil: there is nothing to scrape.

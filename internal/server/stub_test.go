@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"github.com/prewarm/prewarm/internal/access"
@@ -20,9 +21,16 @@ var (
 // over is a server of nothing but a stub.
 func over(s stub) server.Options {
 	return server.Options{
-		Images: stubImages{s.err}, Runs: s, Access: stubKeys{s.err}, Notices: &teller{err: s.err},
+		Images: stubImages{s.err}, Runs: s, Access: stubKeys{s.err}, Notices: &teller{err: s.err}, Backups: stubBackups{s.err},
 		Webhooks: &hooks{err: s.err, hooks: []hints.HookStatus{{Name: "jobs"}}},
 	}
+}
+
+// stubBackups are backups that can't be begun for err.
+type stubBackups struct{ err error }
+
+func (b stubBackups) Begin(context.Context) (func(context.Context, io.Writer) error, error) {
+	return nil, b.err
 }
 
 // stubKeys let everybody in, and what is done to tokens ends with err.

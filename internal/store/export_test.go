@@ -122,3 +122,27 @@ func Fast(dir string, fill func(insert func(r runner.Run) error) error) error {
 	})
 	return errors.Join(err, tx.Commit())
 }
+
+// Tables names the tables of the state in dir.
+func Tables(t *testing.T, dir string) []string {
+	t.Helper()
+	db := outside(t, dir)
+	defer db.Close()
+	rows, err := db.Query(`SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var all []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, name)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}

@@ -23,6 +23,7 @@ import (
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the pure Go driver, registered as "sqlite"
 
+	"github.com/prewarm/prewarm/internal/backup"
 	"github.com/prewarm/prewarm/internal/problem"
 )
 
@@ -30,6 +31,7 @@ import (
 // goroutine.
 type Store struct {
 	db       *sql.DB
+	path     string
 	lock     *os.File
 	instance string
 
@@ -49,13 +51,18 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of the state: %w", err)
 	}
-	lock, err := lockDir(dir)
+	lock, err := Lock(dir)
 	if err != nil {
 		return nil, err
 	}
 	life, stop := context.WithCancel(context.Background())
 	s := &Store{lock: lock, erased: make(chan struct{}, 1), stop: stop, news: make(chan struct{}, 1)}
-	if err := s.open(ctx, filepath.Join(dir, "prewarm.db")); err != nil {
+	s.path = filepath.Join(dir, Database)
+	err = backup.Settle(dir)
+	if err == nil {
+		err = s.open(ctx, s.path)
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	s.erasing.Go(func() { s.emptyLogs(life) })
@@ -76,9 +83,9 @@ func (s *Store) Close() error {
 // Instance is the id of this installation, made with its state.
 func (s *Store) Instance() string { return s.instance }
 
-// lockDir makes this process the only user of the state. The kernel gives the
-// lock back however the process ends.
-func lockDir(dir string) (*os.File, error) {
+// Lock makes this process the only user of the state, until it closes the file.
+// The kernel gives the lock back however the process ends.
+func Lock(dir string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the lock of the state: %w", err)
@@ -155,6 +162,11 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	p, err := goose.NewProvider(goose.DialectSQLite3, db, dir)
 	if err != nil {
 		return err
+	}
+	if has, err := p.GetDBVersion(ctx); err == nil {
+		if err := KnowsSchema(has); err != nil {
+			return err
+		}
 	}
 	_, err = p.Up(ctx)
 	return err

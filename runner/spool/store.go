@@ -30,6 +30,11 @@ type Store struct {
 	// packing is held by Compress and Remove: two of them in one folder would
 	// write the same file.
 	packing sync.Mutex
+
+	// holding guards what Hold is for.
+	holding sync.Mutex
+	holds   int
+	doomed  []string // to be removed once nothing holds them
 }
 
 // New makes the folder of all logs where there is none.
@@ -90,11 +95,15 @@ func (s *Store) Size(run string) (int64, error) {
 	return size, nil
 }
 
-// Remove forgets the log of a run. One that is not there is removed already.
+// Remove forgets the log of a run, at once or once nothing holds it. One that is
+// not there is removed already.
 func (s *Store) Remove(run string) error {
 	dir, err := s.folder(run)
 	if err != nil {
 		return err
+	}
+	if s.held(run) {
+		return nil
 	}
 	s.packing.Lock()
 	defer s.packing.Unlock()

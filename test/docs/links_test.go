@@ -20,13 +20,6 @@ const top = "../.."
 // ours begins an absolute link into the project.
 const ours = "https://github.com/prewarm/prewarm/blob/main/"
 
-// coming are pages that are linked to and not written yet. One that is there is
-// taken out of the list.
-var coming = []string{
-	"docs/backup.md", "docs/tutorial.md",
-	"docs/install/image.md", "docs/install/debian.md", "docs/install/kubernetes.md", "docs/install/compose.md",
-}
-
 // pages are all pages of the project, by their paths from the top.
 func pages(t *testing.T) []string {
 	t.Helper()
@@ -80,15 +73,6 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	}
 }
 
-func TestNoPageIsStillComing(t *testing.T) {
-	t.Parallel()
-	for _, page := range coming {
-		if _, err := os.Stat(filepath.Join(top, page)); err == nil {
-			t.Errorf("%s is there: take it out of coming", page)
-		}
-	}
-}
-
 // Every page of docs can be found from the README or the overview of installing.
 func TestPagesAreListed(t *testing.T) {
 	t.Parallel()
@@ -120,9 +104,6 @@ func follow(t *testing.T, page, target string) string {
 		path = page
 	default:
 		path = filepath.ToSlash(filepath.Join(filepath.Dir(page), path))
-	}
-	if slices.Contains(coming, path) {
-		return ""
 	}
 	if _, err := os.Stat(filepath.Join(top, path)); err != nil {
 		return "there is no " + path

@@ -20,12 +20,12 @@ const fakeRule = "a fake stands beside the adapter that it stands in for, and of
 // them.
 var rooms = map[string]room{
 	"cmd/prewarm": {
-		floor: 0, may: []string{"config", "internal/api", "internal/app", "internal/problem"},
+		floor: 0, may: []string{"config", "internal/api", "internal/app", "internal/backup", "internal/problem"},
 		why: "a verb reads flags and asks the server through internal/api; only serve builds one, by internal/app",
 	},
 	"internal/app": {
 		floor: 1, may: []string{
-			"config", "internal/access", "internal/docker", "internal/enroll", "internal/forward", "internal/metrics", "internal/notice", "internal/notify",
+			"config", "internal/access", "internal/backup", "internal/docker", "internal/enroll", "internal/forward", "internal/metrics", "internal/notice", "internal/notify",
 			"internal/problem", "internal/schedule", "internal/seal", "internal/selection",
 			"internal/server", "internal/store", "internal/verify", "registry", "registry/webhook", "runner", "runner/spool", "warmer", "warmer/hints", "warmer/prune",
 		},
@@ -51,7 +51,7 @@ var rooms = map[string]room{
 		floor: 2, may: []string{"internal/access", "internal/api", "internal/problem", "registry", "registry/webhook", "runner", "warmer", "warmer/hints", "warmer/prune"}, why: adapterRule,
 	},
 	"internal/store": {
-		floor: 2, may: []string{"internal/access", "internal/notice", "internal/problem", "registry", "runner", "warmer", "warmer/hints", "warmer/prune"}, why: adapterRule,
+		floor: 2, may: []string{"internal/access", "internal/backup", "internal/notice", "internal/problem", "registry", "runner", "warmer", "warmer/hints", "warmer/prune"}, why: adapterRule,
 	},
 	"runner": {
 		floor: 3, may: []string{"internal/failpoint", "internal/notice", "internal/problem", "registry", "runner/spool"}, why: domainRule,
@@ -93,6 +93,10 @@ var rooms = map[string]room{
 	"internal/access": {
 		floor: 5, may: []string{"internal/problem"},
 		why: "internal/access decides who may do what; it knows neither HTTP nor what is done",
+	},
+	"internal/backup": {
+		floor: 5, may: []string{"internal/failpoint", "internal/problem"},
+		why: "internal/backup is a file format and how it becomes a folder; it knows neither the database nor the logs in it",
 	},
 	"internal/notice": {
 		floor: 6,

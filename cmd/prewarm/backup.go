@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/docker/go-units"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/prewarm/prewarm/internal/backup"
+)
+
+// standard is the file name that means standard output, or input.
+const standard = "-"
+
+func (c *cli) newBackup() *cobra.Command {
+	var force bool
+	cmd := c.remote(&cobra.Command{
+		Use:   "backup FILE",
+		Short: "Write a backup of the server's state to a file, while the server works",
+		Long: "Asks the server for its whole state as it is at one moment: runs, rollouts, pin scopes, tokens, the\n" +
+			"audit log, and the logs of runs. Nothing waits for it. FILE has its name only once it is complete,\n" +
+			"checked and on disk; - writes to standard output. It needs a token with the scope admin.\n\n" +
+			"The file opens doors: whoever has it reads all logs, and can make links to them. prewarm restore\n" +
+			"makes it a state again.",
+		Example: "  prewarm backup prewarm-$(date +%F).tar\n" +
+			"  prewarm backup - | zstd > prewarm.tar.zst",
+		Args: oneName("file"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if args[0] == standard {
+				return c.backupToStdout(cmd)
+			}
+			contents, err := c.backupToFile(cmd.Context(), args[0], force)
+			if err != nil {
+				return err
+			}
+			if c.json() {
+				return printJSON(cmd.OutOrStdout(), backupReport{File: args[0], Head: contents.Head, Files: contents.Files, Bytes: contents.Bytes})
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s has the state of %s: %s, %s\n", args[0], stamp(&contents.Head.Made),
+				count(contents.Files, "file"), units.BytesSize(float64(contents.Bytes)))
+			return err
+		},
+	})
+	cmd.Flags().BoolVar(&force, "force", false, "replace FILE where it exists")
+	return cmd
+}
+
+// backupReport is what backup and restore say to programs.
+type backupReport struct {
+	File  string      `json:"file"`
+	Head  backup.Head `json:"backup"`
+	Files int         `json:"files"`
+	Bytes int64       `json:"bytes"`
+	State string      `json:"state,omitempty"`
+	Aside string      `json:"replaced,omitempty"`
+}
+
+func (c *cli) backupToStdout(cmd *cobra.Command) error {
+	if f, ok := cmd.OutOrStdout().(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return misused(cmd, "a backup is no text for a terminal: name a file, or send it on with | or >")
+	}
+	_, err := c.fetchBackup(cmd.Context(), cmd.OutOrStdout())
+	return err
+}
+
+// fetchBackup writes a backup to w and proves it meanwhile.
+func (c *cli) fetchBackup(ctx context.Context, w io.Writer) (backup.Contents, error) {
+	r, feed := io.Pipe()
+	type proof struct {
+		contents backup.Contents
+		err      error
+	}
+	proven := make(chan proof, 1)
+	go func() {
+		contents, err := backup.Read(r, backup.Visitor{})
+		_, _ = io.Copy(io.Discard, r) // the writer must not wait; how it ends is known already
+		proven <- proof{contents, err}
+	}()
+	err := c.client().Backup(ctx, io.MultiWriter(feed, w))
+	_ = feed.CloseWithError(err) // a pipe never fails to close
+	p := <-proven
+	if err == nil {
+		err = p.err
+	}
+	return p.contents, err
+}
+
+// backupToFile writes beside the file's name, which appears once the backup is
+// proven and on disk.
+func (c *cli) backupToFile(ctx context.Context, path string, force bool) (backup.Contents, error) {
+	if !force {
+		if err := mustNotExist(path); err != nil {
+			return backup.Contents{}, err
+		}
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.part") // for its owner alone
+	if err != nil {
+		return backup.Contents{}, fmt.Errorf("write the backup: %w", err)
+	}
+	contents, err := c.fetchBackup(ctx, f)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = publish(f.Name(), path, force)
+	}
+	if err != nil {
+		return backup.Contents{}, errors.Join(err, os.Remove(f.Name()))
+	}
+	return contents, syncFolder(filepath.Dir(path))
+}
+
+func mustNotExist(path string) error {
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("write the backup: %s exists already; choose another name, or use --force to replace it", path)
+	}
+	return nil
+}
+
+// publish gives a file its name. A link fails where the name is taken, however
+// shortly; some file systems know none.
+func publish(from, to string, force bool) error {
+	if !force {
+		err := os.Link(from, to)
+		if err == nil {
+			return os.Remove(from)
+		}
+		if err := mustNotExist(to); err != nil {
+			return err
+		}
+	}
+	return os.Rename(from, to)
+}
+
+func syncFolder(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}

@@ -1,0 +1,12 @@
+-- +goose Up
+-- The state comes from a backup, and what happened on the hosts since then has not
+-- been looked at yet.
+CREATE TABLE restored (
+    only_row    INTEGER PRIMARY KEY CHECK (only_row = 1),
+    made_at     BIGINT NOT NULL, -- the backup
+    restored_at BIGINT NOT NULL
+);
+
+
+-- +goose Down
+DROP TABLE restored;

@@ -1,0 +1,102 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prewarm/prewarm/internal/problem"
+)
+
+// Database is the name of the database in the folder of the state.
+const Database = "prewarm.db"
+
+// Schema is the newest schema that this program knows.
+func Schema() int64 {
+	all, err := migrations.ReadDir("migrations")
+	if err != nil {
+		panic(err) // they are part of the program
+	}
+	var newest int64
+	for _, e := range all {
+		digits, _, _ := strings.Cut(e.Name(), "_")
+		n, err := strconv.ParseInt(digits, 10, 64)
+		if err != nil {
+			panic(err) // as above
+		}
+		newest = max(newest, n)
+	}
+	return newest
+}
+
+// KnowsSchema refuses a state of a later release: this one would write into it
+// what that one can't read.
+func KnowsSchema(has int64) error {
+	if has <= Schema() {
+		return nil
+	}
+	return problem.New(problem.StateNewer, fmt.Sprintf("use the state: its schema is %d, and this prewarm knows those up to %d", has, Schema()),
+		"use the release that wrote it, or a later one, or restore a backup from before the upgrade")
+}
+
+// Snapshot writes the database as it is at one moment to a new file, while
+// others go on with it. What was erased from it is not in there. It gives the
+// moment, which is not before that of the call.
+func (s *Store) Snapshot(ctx context.Context, path string) (made time.Time, err error) {
+	// An empty file is as good as none for SQLite, and this one is nobody else's.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("copy the database: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return time.Time{}, fmt.Errorf("copy the database: %w", err)
+	}
+	// A connection of its own: all others would wait for it. In WAL mode a reader
+	// keeps no writer waiting.
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: s.path, RawQuery: url.Values{
+		"_pragma": {fmt.Sprintf("busy_timeout(%d)", busyTimeout)},
+	}.Encode()}).String())
+	if err != nil {
+		return time.Time{}, fmt.Errorf("copy the database: %w", err)
+	}
+	made = time.Now()
+	_, err = db.ExecContext(ctx, `VACUUM INTO $1`, path)
+	if err = errors.Join(err, db.Close()); err != nil {
+		return time.Time{}, fmt.Errorf("copy the database: %w", err)
+	}
+	return made, nil
+}
+
+// MarkRestored notes that the state comes from a backup of that moment.
+func (s *Store) MarkRestored(ctx context.Context, made time.Time) error {
+	_, err := s.db.ExecContext(ctx, `INSERT INTO restored (only_row, made_at, restored_at) VALUES (1, $1, $2)
+		ON CONFLICT (only_row) DO UPDATE SET made_at = excluded.made_at, restored_at = excluded.restored_at`, micros(made), micros(time.Now()))
+	if err != nil {
+		return fmt.Errorf("note that the state was restored: %w", err)
+	}
+	return nil
+}
+
+// Restored gives the moment of the backup that the state comes from, until
+// ForgetRestore; zero: it comes from none.
+func (s *Store) Restored(ctx context.Context) (made time.Time, err error) {
+	err = s.db.QueryRowContext(ctx, `SELECT made_at FROM restored`).Scan(asTime(&made))
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return time.Time{}, fmt.Errorf("ask whether the state was restored: %w", err)
+	}
+	return made, nil
+}
+
+// ForgetRestore notes that the hosts were looked at since the state was restored.
+func (s *Store) ForgetRestore(ctx context.Context) error {
+	if _, err := s.db.ExecContext(ctx, `DELETE FROM restored`); err != nil {
+		return fmt.Errorf("note that the hosts were looked at: %w", err)
+	}
+	return nil
+}
