@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/prewarm/prewarm/config"
@@ -70,7 +71,7 @@ func (p *firstPlan) host(text string) error {
 		return problem.New(problem.InvalidRequest, what+": an engine behind tcp needs certificates, and init makes none",
 			fmt.Sprintf("begin with an engine of this machine; then prewarm host enroll NAME --endpoint %s makes them and tells what to write", h.Endpoint))
 	}
-	all := append(p.Hosts[:len(p.Hosts):len(p.Hosts)], h)
+	all := slices.Concat(p.Hosts, []firstHost{h})
 	if err := refuse(what, "PREWARM_HOSTS", all); err != nil {
 		return err
 	}
@@ -85,7 +86,7 @@ func (p *firstPlan) image(text string) error {
 	if err != nil {
 		return err
 	}
-	all := append(p.Images[:len(p.Images):len(p.Images)], firstImage{NamedImage: named})
+	all := slices.Concat(p.Images, []firstImage{{NamedImage: named}})
 	type track struct {
 		Tag string `json:"tag"`
 	}

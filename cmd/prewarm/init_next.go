@@ -90,7 +90,7 @@ func (b begun) print(w io.Writer) {
 		}
 	}
 	if b.Connection != nil {
-		fmt.Fprintf(w, "\nAirflow's connection, with its token in it; take one of the two:\n\n  export %s=%s\n  airflow connections add prewarm_default --conn-json %s\n",
+		fmt.Fprintf(w, "\nThe connection for an Airflow on this machine, with its token in it; take one of the two:\n\n  export %s=%s\n  airflow connections add prewarm_default --conn-json %s\n",
 			connectionVariable, shellWord(string(b.Connection)), shellWord(string(b.Connection)))
 	}
 	fmt.Fprintf(w, "\nNext, the first of these in a terminal of its own:\n\n  %s\n", strings.Join(b.Next, "\n  "))

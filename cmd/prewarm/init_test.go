@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -199,8 +201,14 @@ func TestPutAllOrNothing(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "b")); err != nil {
 		t.Fatal(err)
 	}
-	broken := append(files[:2:2], firstFile{"prewarm.yaml", 0o644, []byte("hosts: 1\n")})
+	broken := slices.Concat(files[:2], []firstFile{{"prewarm.yaml", 0o644, []byte("hosts: 1\n")}})
 	if err := putAll(t.Context(), dir, broken); err == nil || !strings.Contains(err.Error(), "nothing is written") {
+		t.Errorf("got %v", err)
+	}
+	wantNames(t, dir)
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	if err := putAll(stopped, dir, files); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	wantNames(t, dir)

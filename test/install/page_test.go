@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"testing"
 )
 
 // A page of docs as a reader follows it: files that are written, and commands
@@ -104,4 +105,47 @@ func plainText(output string) string {
 		b.WriteString(strings.Join(strings.Fields(line), " ") + "\n")
 	}
 	return b.String()
+}
+
+func TestPage(t *testing.T) {
+	t.Parallel()
+	good := "Words.\n\nThis is `a.txt`:\n\n```text\none\n```\n\n```console\n$ cat a.txt | sed s/one/two/\ntwo\n$ true\n```\n"
+	p, err := readPage(good)
+	if err != nil || len(p.steps) != 3 || p.steps[0].file != "a.txt" || p.steps[1].shown[0] != "two" || p.steps[2].shown != nil {
+		t.Errorf("got %+v, %v", p, err)
+	}
+	for name, text := range map[string]string{
+		"another language":       "Words.\n```sh\ntrue\n```\n",
+		"no language":            "```\n$ true\n```\n",
+		"output of no command":   "```console\ntrue\n```\n",
+		"a block without an end": "```console\n$ true\n",
+		"a file at large":        "It is `/etc/passwd`:\n```text\n```\n",
+	} {
+		if p, err := readPage(text); err == nil {
+			t.Errorf("%s: %+v", name, p)
+		}
+	}
+}
+
+func TestPattern(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		shown  string
+		output string
+		want   bool
+	}{
+		{"one", "one\n", true},
+		{"one", "one\ntwo\n", false},
+		{"one", "", false},
+		{"one\n…", "one\ntwo\nthree\n", true},
+		{"…\none", "one\n", true},
+		{"…\none", "one\ntwo\n", false},
+		{"sha256:… a", "sha256:0123  a\n", true},
+		{"sha256:… a", "sha256:0123\na\n", false},
+		{"a.c", "abc\n", false},
+	} {
+		if got := pattern(strings.Split(c.shown, "\n")).MatchString(plainText(c.output)); got != c.want {
+			t.Errorf("%q on %q: %v", c.shown, c.output, got)
+		}
+	}
 }

@@ -60,7 +60,7 @@ func scriptOf(t *testing.T, tutorial page, replaced map[string]string) string {
 		}
 		// The reader pastes the line that init printed.
 		command = strings.ReplaceAll(command, "pw_…", `'"$(cat prewarm-airflow.token)"'`)
-		fmt.Fprintf(&b, "echo '%s begin %d'\n%s\ncode=$?; echo; echo '%s end' %d $code; [ $code = 0 ] || exit 1\n", mark, n, command, mark, n)
+		fmt.Fprintf(&b, "echo '%s begin %d'\n%s\ncode=$?; echo; echo '%s end' %d $code $SECONDS; [ $code = 0 ] || exit 1\n", mark, n, command, mark, n)
 	}
 	for command := range replaced {
 		t.Errorf("the page has no command %q any more, for which the test has another", command)
@@ -87,7 +87,7 @@ func inHost(ctx context.Context, t *testing.T, script string) (string, error) {
 	}
 	// Its own home is empty, and what Go has downloaded is not in it.
 	for _, name := range []string{"GOPATH", "GOCACHE", "GOMODCACHE", "GOTOOLCHAIN", "GOFLAGS", "GOPROXY"} {
-		cmd.Env = append(cmd.Env, name+"="+strings.TrimSpace(run1(ctx, t, "go", "env", name)))
+		cmd.Env = append(cmd.Env, name+"="+strings.TrimSpace(output(ctx, t, "go", "env", name)))
 	}
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
@@ -101,7 +101,7 @@ func inHost(ctx context.Context, t *testing.T, script string) (string, error) {
 	return out.String(), err
 }
 
-var marked = regexp.MustCompile(`(?s)` + mark + ` begin (\d+)\n(.*?)\n` + mark + ` end \d+ (\d+)\n`)
+var marked = regexp.MustCompile(`(?s)` + mark + ` begin (\d+)\n(.*?)\n` + mark + ` end \d+ (\d+) (\d+)\n`)
 
 // compare holds what was printed against what the page shows.
 func compare(t *testing.T, tutorial page, out string, err error) {
@@ -111,6 +111,7 @@ func compare(t *testing.T, tutorial page, out string, err error) {
 		n, _ := strconv.Atoi(found[1])
 		s := tutorial.steps[n]
 		ran++
+		t.Logf("%3s s: %s%s\n%s", found[4], s.command, s.file, found[2]) // for go test -v
 		switch printed := plainText(found[2]); {
 		case found[3] != "0":
 			t.Errorf("docs/tutorial.md:%d: %s%s ended with %s:\n%s", s.line, s.command, s.file, found[3], found[2])
@@ -127,6 +128,9 @@ func compare(t *testing.T, tutorial page, out string, err error) {
 // node is this machine's, and so is the registry.
 func hubImages(ctx context.Context, t *testing.T) {
 	t.Helper()
+	if _, err := exec.LookPath("node"); err != nil {
+		t.Fatalf("the tutorial's image stands on this machine's node: %v; install Node.js", err)
+	}
 	node, err := fleet.NodeImage(ctx, "tutorial")
 	if err != nil {
 		t.Fatal(err)
@@ -135,13 +139,17 @@ func hubImages(ctx context.Context, t *testing.T) {
 		t.Fatal(err)
 	}
 	docker := func(args ...string) {
-		run1(ctx, t, "docker", append([]string{"--host", shared.Hosts[0].Socket}, args...)...)
+		output(ctx, t, "docker", append([]string{"--host", shared.Hosts[0].Socket}, args...)...)
 	}
 	from := shared.Registry.Addr + "/hub/node:20-slim"
 	docker("pull", "-q", from)
 	docker("tag", from, "node:20-slim")
 	dir := t.TempDir()
-	binary, err := os.ReadFile(strings.TrimSpace(run1(ctx, t, "which", "docker-registry")))
+	registry, err := exec.LookPath("docker-registry")
+	if err != nil {
+		t.Fatalf("%v; run sh test/setup.sh", err)
+	}
+	binary, err := os.ReadFile(registry)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +183,7 @@ func airflowCommands(ctx context.Context, t *testing.T) map[string]string {
 	locked := lockedPython(ctx, t, tools, "airflow-3.3")
 	builder := lockedPython(ctx, t, tools, "tools")
 	wheels := t.TempDir()
-	run1(ctx, t, builder, "-m", "build", "--wheel", "--no-isolation", "--outdir", wheels, filepath.Join(root(t), "airflow"))
+	output(ctx, t, builder, "-m", "build", "--wheel", "--no-isolation", "--outdir", wheels, filepath.Join(root(t), "airflow"))
 	const path = `import sysconfig; print(sysconfig.get_path("purelib"))`
 	return map[string]string{
 		"python3 -m venv venv": fmt.Sprintf(`%s -m venv --without-pip venv &&
@@ -204,7 +212,7 @@ func lockedPython(ctx context.Context, t *testing.T, tools, name string) string 
 // namespaceOf is the network of the host: the one in which its engine is.
 func namespaceOf(ctx context.Context, t *testing.T) string {
 	t.Helper()
-	for _, ns := range strings.Fields(run1(ctx, t, "sh", "-c", "ls /run/netns")) {
+	for _, ns := range strings.Fields(output(ctx, t, "sh", "-c", "ls /run/netns")) {
 		out, err := exec.CommandContext(ctx, "ip", "-n", ns, "-brief", "address").Output()
 		if err == nil && strings.Contains(string(out), " "+shared.Hosts[0].Addr+"/") {
 			return "/run/netns/" + ns
@@ -214,8 +222,8 @@ func namespaceOf(ctx context.Context, t *testing.T) string {
 	return ""
 }
 
-// run1 runs a program to its end, and gives what it printed on stdout.
-func run1(ctx context.Context, t *testing.T, name string, args ...string) string {
+// output runs a program to its end, and gives what it printed on stdout.
+func output(ctx context.Context, t *testing.T, name string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(ctx, name, args...)
 	var stderr bytes.Buffer
