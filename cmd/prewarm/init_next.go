@@ -90,8 +90,9 @@ func (b begun) print(w io.Writer) {
 		}
 	}
 	if b.Connection != nil {
-		fmt.Fprintf(w, "\nThe connection for an Airflow on this machine, with its token in it; take one of the two:\n\n  export %s=%s\n  airflow connections add prewarm_default --conn-json %s\n",
-			connectionVariable, shellWord(string(b.Connection)), shellWord(string(b.Connection)))
+		text := shellWord(string(b.Connection))
+		fmt.Fprint(w, "\nThe connection for an Airflow on this machine, with its token in it; take one of the two:\n\n")
+		fmt.Fprintf(w, "  export %s=%s\n  airflow connections add prewarm_default --conn-json %s\n", connectionVariable, text, text)
 	}
 	fmt.Fprintf(w, "\nNext, the first of these in a terminal of its own:\n\n  %s\n", strings.Join(b.Next, "\n  "))
 	for _, t := range p.Tokens {
