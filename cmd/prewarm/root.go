@@ -143,7 +143,7 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       buildVersion(),
-	}, c.newServe(), c.newStatus(), c.newCheck(), c.newWarm(),
+	}, c.newInit(), c.newServe(), c.newStatus(), c.newCheck(), c.newWarm(),
 		c.newRun(), c.newPs(), c.newLogs(), c.newWait(), c.newInspect(), c.newCancel(), c.newReject(), c.newRelease(),
 		c.newScopes(), c.newScope(), c.newDrain(), c.newUndrain(),
 		c.newHold(), c.newUnhold(), c.newApprove(), c.newRollback(), c.newHistory(), c.newDiff(),
