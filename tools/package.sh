@@ -1,0 +1,29 @@
+#!/bin/sh
+# Makes in bin/package what packages and archives bring beside the program:
+# manual pages, completions, changelogs. The same commit makes the same bytes.
+#
+#   SOURCE_DATE_EPOCH=SECONDS sh tools/package.sh VERSION
+set -eu
+
+[ $# -eq 1 ] && [ -n "${SOURCE_DATE_EPOCH-}" ] || {
+	echo "usage: SOURCE_DATE_EPOCH=SECONDS sh tools/package.sh VERSION" >&2
+	exit 2
+}
+version=$1
+export SOURCE_DATE_EPOCH LC_ALL=C
+cd "$(dirname "$0")/.."
+dir=$PWD/bin/package
+rm -rf "$dir"
+mkdir -p "$dir"
+
+go test ./cmd/prewarm -count 1 -run '^TestPackage$' -args -package "$dir" >/dev/null
+gzip -9n "$dir"/man/*.1
+
+# In Debian's versions a tilde is before a release: 1.2.0~rc.1.
+debian=$(printf '%s' "$version" | sed 's/-/~/')-1
+{
+	printf 'prewarm (%s) stable; urgency=medium\n\n' "$debian"
+	printf '  * What is new is in changelog.gz.\n\n'
+	printf ' -- Prewarm maintainers <maintainers@prewarm.invalid>  %s\n' "$(date -u -R -d "@$SOURCE_DATE_EPOCH")"
+} | gzip -9n >"$dir/changelog.Debian.gz"
+gzip -9nc CHANGELOG.md >"$dir/changelog.gz"
