@@ -2,21 +2,23 @@
 # Makes in bin/package what packages and archives bring beside the program:
 # manual pages, completions, changelogs. The same commit makes the same bytes.
 #
-#   SOURCE_DATE_EPOCH=SECONDS sh tools/package.sh VERSION
+#   sh tools/package.sh VERSION SECONDS
+#
+# SECONDS since 1970 is the commit's time.
 set -eu
 
-[ $# -eq 1 ] && [ -n "${SOURCE_DATE_EPOCH-}" ] || {
-	echo "usage: SOURCE_DATE_EPOCH=SECONDS sh tools/package.sh VERSION" >&2
+if [ $# -ne 2 ]; then
+	echo "usage: sh tools/package.sh VERSION SECONDS" >&2
 	exit 2
-}
+fi
 version=$1
-export SOURCE_DATE_EPOCH LC_ALL=C
+export SOURCE_DATE_EPOCH="$2" LC_ALL=C
 cd "$(dirname "$0")/.."
 dir=$PWD/bin/package
 rm -rf "$dir"
 mkdir -p "$dir"
 
-go test ./cmd/prewarm -count 1 -run '^TestPackage$' -args -package "$dir" >/dev/null
+go test ./cmd/prewarm -count 1 -run '^TestPackage$' -args -package "$dir" >&2
 gzip -9n "$dir"/man/*.1
 
 # In Debian's versions a tilde is before a release: 1.2.0~rc.1.
