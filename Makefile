@@ -2,6 +2,7 @@
 
 GOLANGCI_LINT_VERSION := v2.15.0
 GOVULNCHECK_VERSION   := v1.8.0
+GORELEASER_VERSION    := v2.15.4
 
 # How long each fuzz target runs.
 FUZZTIME ?= 10s
@@ -12,6 +13,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 TOOLS         := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/prewarm-tools
 GOLANGCI_LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
 GOVULNCHECK   := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)/govulncheck
+GORELEASER    := $(TOOLS)/goreleaser-$(GORELEASER_VERSION)/goreleaser
 
 # The packages that have tests, or benchmarks, of a kind: found, so that a new
 # one is never forgotten.
@@ -21,7 +23,7 @@ packages_with = $(sort $(dir $(shell grep -rlE $(1) --include='*_test.go' .)))
 tests29 = ^($(shell grep -rlE '^//go:build e2e && engine29$$' --include='*_test.go' . | xargs grep -hoE '^func Test\w+' | sed 's/^func //' | paste -sd'|'))$$
 
 .DEFAULT_GOAL := help
-.PHONY: help build setup unit race e2e test promtool engine29 e2e29 airflow-setup airflow-unit airflow-e2e airflow-test airflow-bench install-test test-all lint fmt vet modules vuln fuzz fuzz-api benchmarks bench soak demo generate generated clean
+.PHONY: help build deb setup unit race e2e test promtool engine29 e2e29 airflow-setup airflow-unit airflow-e2e airflow-test airflow-bench install-test test-all release-check lint fmt vet modules vuln fuzz fuzz-api benchmarks bench soak demo generate generated clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +32,9 @@ help: ## list the targets
 
 build: ## build bin/prewarm
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/prewarm ./cmd/prewarm
+
+deb: $(GORELEASER) ## build the Debian package of this machine, in dist
+	PREWARM_ONLY=$$(go env GOARCH) sh tools/goreleaser.sh $(GORELEASER) release --snapshot --clean --skip publish,archive
 
 demo: setup ## show the whole job on three real Docker hosts (root)
 	go build -o bin/demo ./test/demo
@@ -87,7 +92,8 @@ airflow-bench: setup ## measure the Airflow provider against DockerOperator, on 
 	exec $$(sh tools/airflow.sh $(TOOLS) airflow-3.3)/bin/python -B airflow/bench/bench.py
 
 # What docs/install tells of, done. Each part builds its tools once.
-install-test: setup ## install by image, Debian package, compose and tutorial, and use it there (root)
+install-test: setup $(GORELEASER) ## install by image, Debian package, compose and tutorial, and use it there (root)
+	sh test/setup.sh install
 	go test -tags install -count 1 -timeout 20m ./test/install
 
 test-all: e2e29 airflow-test install-test promtool modules generated vet lint benchmarks fuzz fuzz-api vuln ## the rest of what CI asks of a change
@@ -119,6 +125,15 @@ fuzz-api: ## fuzz the HTTP API by its OpenAPI document
 benchmarks: ## run each Go benchmark once, to see that it works
 	go test -run '^$$' -bench . -benchtime 1x $(call packages_with,'^func Benchmark')
 
+## Releasing
+
+# Nothing is published: CONTRIBUTING.md says how that is done.
+release-check: $(GORELEASER) ## make all that a release is made of, in dist, and look at it (root, to install lintian)
+	sh test/setup.sh release
+	sh tools/goreleaser.sh $(GORELEASER) check
+	sh tools/goreleaser.sh $(GORELEASER) release --snapshot --clean --skip publish
+	sh tools/releasecheck.sh
+
 ## Generated files
 
 generate: ## make the generated files anew
@@ -133,10 +148,13 @@ generated: ## fail if generate would change something
 ## Housekeeping
 
 clean: ## remove what was built
-	rm -rf bin
+	rm -rf bin dist
 
 $(GOLANGCI_LINT):
 	GOBIN=$(@D) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+
+$(GORELEASER):
+	GOBIN=$(@D) go install github.com/goreleaser/goreleaser/v2@$(GORELEASER_VERSION)
 
 $(GOVULNCHECK):
 	GOBIN=$(@D) go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)

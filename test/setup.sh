@@ -5,6 +5,8 @@
 #   sh test/setup.sh             what every fleet needs
 #   sh test/setup.sh engine29    also what building a current engine needs
 #   sh test/setup.sh promtool    only what testing docs/monitoring needs
+#   sh test/setup.sh install     only what installing in tests needs
+#   sh test/setup.sh release     only what looking at a release needs
 #
 # Says and does nothing when all is there. It starts and enables no service: the
 # fleet runs engines of its own. systemd need not be running.
@@ -33,7 +35,16 @@ promtool)
 	wanted=promtool:prometheus
 	files=
 	;;
-*) refuse "there is no \"$1\" to set up; usage: sh test/setup.sh [engine29|promtool]" ;;
+install)
+	# What installing needs, without an engine.
+	wanted='systemd-analyze:systemd make:make git:git'
+	files=
+	;;
+release)
+	wanted='lintian:lintian git:git'
+	files=
+	;;
+*) refuse "there is no \"$1\" to set up; usage: sh test/setup.sh [engine29|promtool|install|release]" ;;
 esac
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
