@@ -14,9 +14,9 @@ import (
 	"syscall"
 )
 
-// Debian gives an archive of a minimal Debian of this machine's version, as a
+// DebianArchive gives an archive of a minimal Debian of this machine's version, as a
 // .tar.gz, and makes it where the cache has none.
-func Debian(ctx context.Context) (archive string, err error) {
+func DebianArchive(ctx context.Context) (archive string, err error) {
 	c, err := openCache(ctx)
 	if err != nil {
 		return "", err

@@ -29,7 +29,7 @@ type chroot struct {
 
 func newChroot(t *testing.T) *chroot {
 	t.Helper()
-	archive, err := fleet.Debian(t.Context())
+	archive, err := fleet.DebianArchive(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
