@@ -41,7 +41,7 @@ func newChroot(t *testing.T) *chroot {
 		t.Fatal(err)
 	}
 	c.sh(`mkdir -p /tmp /var/log && chmod 1777 /tmp
-mknod -m 666 /dev/null c 1 3 && mknod -m 666 /dev/urandom c 1 9`)
+umask 0 && mknod /dev/null c 1 3 && mknod /dev/urandom c 1 9`)
 	return c
 }
 
@@ -153,7 +153,7 @@ func (c *chroot) start(credentials map[string]string, env ...string) *service {
 // hear waits for a word and gives the message that has it.
 func (s *service) hear(word string) string {
 	s.chroot.t.Helper()
-	if err := s.socket.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+	if err := s.socket.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
 		s.chroot.t.Fatal(err)
 	}
 	for b := make([]byte, 4096); ; {
@@ -172,9 +172,10 @@ func (s *service) hear(word string) string {
 // reload does what systemctl reload does, up to the first command that fails.
 func (s *service) reload(env ...string) (string, error) {
 	who := s.chroot.user(s.unit["User"][0])
+	env = append(env, "MAINPID="+strconv.Itoa(s.cmd.Process.Pid))
 	for _, line := range s.unit["ExecReload"] {
-		line = strings.ReplaceAll(line, "$MAINPID", strconv.Itoa(s.cmd.Process.Pid))
-		if out, err := s.chroot.command(who, env, strings.Fields(line)...).CombinedOutput(); err != nil {
+		line = strings.ReplaceAll(line, "$$", "$")
+		if out, err := s.chroot.command(who, env, "/bin/sh", "-c", line).CombinedOutput(); err != nil {
 			return string(out), fmt.Errorf("%s: %w", line, err)
 		}
 	}
