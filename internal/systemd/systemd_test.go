@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -20,7 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func discard() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // listen plays the service manager: it gives the next message that comes.
 func listen(t *testing.T) (next func() string) {
