@@ -2,6 +2,7 @@
 
 GOLANGCI_LINT_VERSION := v2.15.0
 GOVULNCHECK_VERSION   := v1.8.0
+GORELEASER_VERSION    := v2.15.4
 HELM_VERSION          := v4.3.1
 # With a Helm 3 inside.
 HELM_UNITTEST_VERSION := $(shell sed -n 's|.*/helm-unittest \(v[0-9.]*\).*|\1|p' tools/helm-unittest/go.mod)
@@ -21,6 +22,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 TOOLS         := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/prewarm-tools
 GOLANGCI_LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
 GOVULNCHECK   := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)/govulncheck
+GORELEASER    := $(TOOLS)/goreleaser-$(GORELEASER_VERSION)/goreleaser
 HELM          := $(TOOLS)/helm-$(HELM_VERSION)/helm
 HELM_UNITTEST := $(TOOLS)/helm-unittest-$(HELM_UNITTEST_VERSION)/helm-unittest
 HELM_DOCS     := $(TOOLS)/helm-docs-$(HELM_DOCS_VERSION)/helm-docs
@@ -40,7 +42,7 @@ packages_with = $(sort $(dir $(shell grep -rlE $(1) --include='*_test.go' .)))
 tests29 = ^($(shell grep -rlE '^//go:build e2e && engine29$$' --include='*_test.go' . | xargs grep -hoE '^func Test\w+' | sed 's/^func //' | paste -sd'|'))$$
 
 .DEFAULT_GOAL := help
-.PHONY: help build image compose setup unit race e2e test promtool engine29 e2e29 airflow-setup airflow-unit airflow-e2e airflow-test airflow-bench install-test test-all lint fmt vet modules vuln fuzz fuzz-api benchmarks bench soak demo generate generated clean chart-test chart-generate
+.PHONY: help build image setup unit race e2e test promtool engine29 e2e29 airflow-setup airflow-unit airflow-e2e airflow-test airflow-bench install-test test-all lint fmt vet modules vuln fuzz fuzz-api benchmarks bench soak demo generate generated clean chart-test chart-generate deb release-check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +54,9 @@ build: ## build bin/prewarm
 
 image: ## build the container image in bin/image, and load it into the engine that docker speaks to
 	go run ./tools/image -o bin/image -version '$(VERSION)'
+
+deb: $(GORELEASER) ## build the Debian package of this machine, in dist
+	PREWARM_ONLY=$$(go env GOARCH) sh tools/goreleaser.sh $(GORELEASER) release --snapshot --clean --skip publish,archive
 
 demo: setup ## show the whole job on three real Docker hosts (root)
 	go build -o bin/demo ./test/demo
@@ -110,12 +115,10 @@ airflow-bench: setup ## measure the Airflow provider against DockerOperator, on 
 
 # What docs/install tells of, done. Each part builds its tools once.
 # The figures of the footprint are printed, and never fail it.
-install-test: setup compose chart-test ## install by image, Debian package, compose, chart and tutorial, and use it there (root)
+install-test: setup $(COMPOSE) $(GORELEASER) chart-test ## install by image, Debian package, compose, chart and tutorial, and use it there (root)
 	sh test/setup.sh install
 	sh tools/airflow.sh $(TOOLS) airflow-3.3
 	go test -tags install -count 1 -timeout 20m -v ./test/install
-
-compose: $(COMPOSE) ## build Docker Compose, for the test of docs/deploy/compose (some minutes, once)
 
 # The tools take some minutes, once. Without a cluster the chart is rendered and
 # read, and installed nowhere.
@@ -157,6 +160,15 @@ fuzz-api: ## fuzz the HTTP API by its OpenAPI document
 benchmarks: ## run each Go benchmark once, to see that it works
 	go test -run '^$$' -bench . -benchtime 1x $(call packages_with,'^func Benchmark')
 
+## Releasing
+
+# Nothing is published: CONTRIBUTING.md says how that is done.
+release-check: $(GORELEASER) ## make all that a release is made of, in dist, and look at it (root, to install lintian)
+	sh test/setup.sh release
+	sh tools/goreleaser.sh $(GORELEASER) check
+	sh tools/goreleaser.sh $(GORELEASER) release --snapshot --clean --skip publish
+	sh tools/releasecheck.sh
+
 ## Generated files
 
 generate: ## make the generated files anew
@@ -174,16 +186,20 @@ generated: ## fail if generate would change something
 ## Housekeeping
 
 clean: ## remove what was built
-	rm -rf bin
+	rm -rf bin dist
 
 $(GOLANGCI_LINT):
 	GOBIN=$(@D) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+
+$(GORELEASER):
+	GOBIN=$(@D) go install github.com/goreleaser/goreleaser/v2@$(GORELEASER_VERSION)
 
 $(GOVULNCHECK):
 	GOBIN=$(@D) go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
 
 $(COMPOSE):
 	CGO_ENABLED=0 go build -C tools/compose -trimpath -ldflags '-s -w -X github.com/docker/compose/v2/internal.Version=$(COMPOSE_VERSION)' -o $@ github.com/docker/compose/v2/cmd
+
 $(HELM):
 	GOBIN=$(@D) go install helm.sh/helm/v4/cmd/helm@$(HELM_VERSION)
 

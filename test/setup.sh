@@ -6,6 +6,7 @@
 #   sh test/setup.sh engine29    also what building a current engine needs
 #   sh test/setup.sh install     also what the tests of docs/install need
 #   sh test/setup.sh promtool    only what testing docs/monitoring needs
+#   sh test/setup.sh release     only what looking at a release needs
 #
 # Says and does nothing when all is there. It starts and enables no service: the
 # fleet runs engines of its own. systemd need not be running.
@@ -31,13 +32,17 @@ engine29)
 	files="$files /usr/include/seccomp.h:libseccomp-dev /usr/include/stdlib.h:libc6-dev"
 	;;
 install)
-	wanted="$wanted busybox:busybox-static openssl:openssl"
+	wanted="$wanted systemd-analyze:systemd make:make git:git busybox:busybox-static openssl:openssl"
 	;;
 promtool)
 	wanted=promtool:prometheus
 	files=
 	;;
-*) refuse "there is no \"$1\" to set up; usage: sh test/setup.sh [engine29|install|promtool]" ;;
+release)
+	wanted='lintian:lintian git:git'
+	files=
+	;;
+*) refuse "there is no \"$1\" to set up; usage: sh test/setup.sh [engine29|install|promtool|release]" ;;
 esac
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin

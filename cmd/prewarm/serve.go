@@ -12,6 +12,7 @@ import (
 
 	"github.com/prewarm/prewarm/config"
 	"github.com/prewarm/prewarm/internal/app"
+	"github.com/prewarm/prewarm/internal/systemd"
 )
 
 const configFile = "prewarm.yaml"
@@ -30,7 +31,9 @@ func (c *cli) newServe() *cobra.Command {
 		Long: "Runs the server. It works until SIGTERM or SIGINT; a second signal ends it at once. What it does\n" +
 			"is logged on stderr.\n\n" +
 			"A changed configuration takes effect by itself, or on SIGHUP; one with mistakes is refused, and the\n" +
-			"one before stays in force.",
+			"one before stays in force.\n\n" +
+			"Under systemd it tells when it is ready, reads its configuration and stops, and that it lives\n" +
+			"(NOTIFY_SOCKET, WATCHDOG_USEC).",
 		Example: "  prewarm serve --config /etc/prewarm/prewarm.yaml",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -46,7 +49,11 @@ func (c *cli) newServe() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a, err := app.New(ctx, app.Options{Config: loaded, Watcher: config.NewWatcher(loaded), Version: buildVersion(), Logger: logger})
+			manager, err := systemd.Find(logger)
+			if err != nil {
+				return err
+			}
+			a, err := app.New(ctx, app.Options{Config: loaded, Watcher: config.NewWatcher(loaded), Version: buildVersion(), Manager: manager, Logger: logger})
 			if err != nil {
 				return err
 			}

@@ -36,6 +36,8 @@ type Options struct {
 	// Watcher follows Config and loads it anew; nil where it can't change.
 	Watcher *config.Watcher
 	Version string
+	// Manager started the program; nil: nobody wants to know how it is.
+	Manager Manager
 	Logger  *slog.Logger
 }
 
@@ -68,6 +70,9 @@ type App struct {
 // New opens the state and takes the address, so that what can be refused is
 // refused here. After an error nothing is left open.
 func New(ctx context.Context, o Options) (*App, error) {
+	if o.Manager == nil {
+		o.Manager = unmanaged{}
+	}
 	a := &App{opts: o, reload: make(chan struct{}, 1), reloads: newReloads()}
 	a.config.Store(o.Config)
 	if err := a.build(ctx); err != nil {
@@ -174,6 +179,7 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() error { return a.server.Serve(ctx, a.listener) })
 	group.Go(func() error { a.keepWatching(ctx); return nil })
 	group.Go(func() error { a.keepHouse(ctx); return nil })
+	group.Go(func() error { a.report(ctx); return nil })
 	c := a.config.Load()
 	a.opts.Logger.Info("prewarm serves", "address", a.scheme()+a.Addr().String(), "version", a.opts.Version,
 		"hosts", len(c.Hosts), "images", len(c.Images), "state", c.State.Path)

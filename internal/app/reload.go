@@ -38,10 +38,12 @@ func (a *App) keepWatching(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-a.reload:
+			a.opts.Manager.Reloading()
 			if a.renew(ctx) {
 				loops.use(ctx, a.config.Load().Images)
 				passes.use(ctx, loops, a.config.Load().Prune)
 			}
+			a.opts.Manager.Ready(a.summary())
 		}
 	}
 }

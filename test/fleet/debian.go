@@ -9,9 +9,29 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 )
+
+// DebianArchive gives an archive of a minimal Debian of this machine's version, as a
+// .tar.gz, and makes it where the cache has none.
+func DebianArchive(ctx context.Context) (archive string, err error) {
+	c, err := openCache(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer c.lock.unlock()
+	suite, err := debianSuite()
+	if err != nil {
+		return "", err
+	}
+	return c.debian(ctx, suite)
+}
+
+func (c cache) debian(ctx context.Context, suite string) (archive string, err error) {
+	return c.file(fmt.Sprintf("debian-%s-%s.tar.gz", suite, runtime.GOARCH), func(w *tar.Writer) error { return writeDebian(ctx, c.dir, suite, w) })
+}
 
 // debianSuite is the name of this machine's Debian ("bookworm"). The base is
 // of the same: this machine's node needs a C library no older than its own.

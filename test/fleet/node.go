@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -61,12 +60,11 @@ func loadNodeRuntime(ctx context.Context, binary string) (*nodeRuntime, error) {
 	if err != nil {
 		return nil, err
 	}
-	base := fmt.Sprintf("debian-%s-%s.tar.gz", suite, runtime.GOARCH)
-	debian, err := c.file(base, func(w *tar.Writer) error { return writeDebian(ctx, c.dir, suite, w) })
+	debian, err := c.debian(ctx, suite)
 	if err != nil {
 		return nil, err
 	}
-	node, err := c.file("node-"+strings.TrimSpace(version)+"-on-"+base, func(w *tar.Writer) error {
+	node, err := c.file("node-"+strings.TrimSpace(version)+"-on-"+filepath.Base(debian), func(w *tar.Writer) error {
 		return writeNode(ctx, binary, debian, w)
 	})
 	if err != nil {

@@ -53,6 +53,7 @@ var libraries = []library{
 	{path: "golang.org/x/term", by: []string{"cmd/prewarm"}, why: terminalRule},
 	{path: "github.com/docker/go-units", by: []string{"cmd/prewarm", "config", "warmer"}, why: "sizes are bytes everywhere but before people"},
 
+	{path: "github.com/coreos/go-systemd/v22", by: []string{"internal/systemd"}, why: "the service manager is told in one place"},
 	{path: "github.com/klauspost/compress/zstd", by: []string{"runner/spool"}, why: "logs that have ended are all that is compressed"},
 	{path: "github.com/cenkalti/backoff/v5", by: []string{"internal/notify", "warmer"}, why: "there is one backoff for a copy, and one for a route"},
 	{path: "github.com/google/uuid"},

@@ -20,7 +20,7 @@ const fakeRule = "a fake stands beside the adapter that it stands in for, and of
 // them.
 var rooms = map[string]room{
 	"cmd/prewarm": {
-		floor: 0, may: []string{"config", "internal/api", "internal/app", "internal/backup", "internal/problem"},
+		floor: 0, may: []string{"config", "internal/api", "internal/app", "internal/backup", "internal/problem", "internal/systemd"},
 		why: "a verb reads flags and asks the server through internal/api; only serve builds one, by internal/app",
 	},
 	"internal/app": {
@@ -114,6 +114,9 @@ var rooms = map[string]room{
 	},
 	"internal/metrics": {
 		floor: 2, may: []string{"internal/problem", "registry", "runner", "warmer", "warmer/prune"}, why: adapterRule,
+	},
+	"internal/systemd": {
+		floor: 2, why: "internal/systemd tells the service manager; it knows nothing of what there is to tell",
 	},
 	"internal/enroll": {
 		floor: 2, may: []string{"internal/problem"}, why: adapterRule,

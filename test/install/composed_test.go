@@ -197,7 +197,7 @@ func composeProgram(t *testing.T) string {
 	}
 	path := filepath.Join(toolsDir(t), "compose-"+string(required[1]), "docker-compose")
 	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("%v; run: make compose", err)
+		t.Fatalf("%v; run: make install-test", err)
 	}
 	return path
 }

@@ -1,4 +1,4 @@
-// Docker Compose, which make compose builds for the test of docs/deploy/compose.
+// Docker Compose, which make install-test builds for the test of docs/deploy/compose.
 // What it excludes is what its own go.mod does.
 module github.com/prewarm/prewarm/tools/compose
 
