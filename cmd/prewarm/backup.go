@@ -29,7 +29,7 @@ func (c *cli) newBackup() *cobra.Command {
 			"checked and on disk; - writes to standard output. It needs a token with the scope admin.\n\n" +
 			"The file opens doors: whoever has it reads all logs, and can make links to them. prewarm restore\n" +
 			"makes it a state again.",
-		Example: "  prewarm backup prewarm-$(date +%F).tar\n" +
+		Example: "  prewarm backup prewarm-2026-11-29.tar\n" +
 			"  prewarm backup - | zstd > prewarm.tar.zst",
 		Args: oneName("file"),
 		RunE: func(cmd *cobra.Command, args []string) error {

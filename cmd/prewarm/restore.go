@@ -27,7 +27,7 @@ func (c *cli) newRestore() *cobra.Command {
 			"What happened since the backup is not in it: runs, tokens, revoked tokens, rollbacks. The server\n" +
 			"executes nothing until it has looked at every host. Only one server may live on with this state.",
 		Example: "  prewarm restore prewarm-2026-11-29.tar --config /etc/prewarm/prewarm.yaml\n" +
-			"  zstd -dc prewarm.tar.zst | prewarm restore - --state /var/lib/prewarm",
+			"  prewarm restore prewarm.tar --state /var/lib/prewarm --force",
 		Args: oneName("file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if folder != "" && cmd.Flags().Changed("config") {
