@@ -46,6 +46,7 @@ func (h *hooks) Receive(_ context.Context, name, path string, d webhook.Delivery
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.name, h.path, h.delivery, h.from = name, path, d, from
+	h.delivery.Body = bytes.Clone(d.Body) // the server's buffer is another request's after this
 	h.asked++
 	return h.answer, h.err
 }

@@ -62,7 +62,8 @@ var senders = map[Kind]sender{
 // Delivery is one request as it came.
 type Delivery struct {
 	Header http.Header
-	Body   []byte
+	// Body is its sender's bytes as long as the request lasts, and no longer.
+	Body []byte
 	// At is when it came: a signature that tells its time must be near.
 	At time.Time
 }
