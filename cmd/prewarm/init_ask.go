@@ -38,6 +38,7 @@ func (a *interview) ask(question, standard string, take func(answer string) erro
 			answer = standard
 		}
 		if answer == "" {
+			fmt.Fprintln(a.out, "prewarm: that has no standard answer; type one, or end with Ctrl-C: nothing is written yet")
 			continue
 		}
 		refusal := take(answer)

@@ -12,6 +12,7 @@ import (
 	"github.com/prewarm/prewarm/config"
 	"github.com/prewarm/prewarm/internal/app"
 	"github.com/prewarm/prewarm/internal/backup"
+	"github.com/prewarm/prewarm/internal/problem"
 )
 
 func (c *cli) newRestore() *cobra.Command {
@@ -69,7 +70,7 @@ func openBackup(cmd *cobra.Command, name string) (io.ReadCloser, error) {
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, fmt.Errorf("read the backup: %w", err)
+		return nil, problem.Wrap(problem.InvalidRequest, err, "read the backup", "name a file of prewarm backup that you may read, or - for standard input")
 	}
 	return f, nil
 }

@@ -156,6 +156,7 @@ func newRoot() *cobra.Command {
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return c.check(cmd) }
 	root.SetFlagErrorFunc(flagError)
+	arrange(root)
 	return root
 }
 
