@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ import (
 // initFlags are the answers that need no question.
 type initFlags struct {
 	file, state, listen string
+	certificates        string
 	images, hosts       []string
 	airflow, yes        bool
 }
@@ -40,7 +42,8 @@ func (c *cli) newInit() *cobra.Command {
 			"Prewarm uses those of Docker's command line, of the user that runs prewarm serve.",
 		Example: "  prewarm init\n" +
 			"  prewarm init --yes --image registry.example.com/etl/node-jobs\n" +
-			"  prewarm init --yes -c /etc/prewarm/prewarm.yaml --image jobs=node:22 --host local=unix:///run/user/1000/docker.sock",
+			"  prewarm init --yes -c /etc/prewarm/prewarm.yaml --image jobs=node:22 --host local=unix:///run/user/1000/docker.sock\n" +
+			"  prewarm init --yes --image jobs=node:22 --host etl-1=tcp://10.0.0.11:2376 --tls certs",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			done, err := f.begin(cmd)
@@ -58,6 +61,8 @@ func (c *cli) newInit() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringArrayVar(&f.images, "image", nil, "an image to keep warm: `REF`, or NAME=REF to choose its name; may be repeated")
 	flags.StringArrayVar(&f.hosts, "host", nil, "an engine: `NAME=ENDPOINT`; may be repeated; the one that is found when left out")
+	flags.StringVar(&f.certificates, "tls", "",
+		"`folder` of the certificates for engines behind tcp: that of prewarm host enroll, or Docker's with ca.pem, cert.pem and key.pem; $DOCKER_CERT_PATH when left out")
 	flags.StringVar(&f.state, "state", "", "`folder` of what must not be forgotten; /var/lib/prewarm for root, else ~/.local/state/prewarm")
 	flags.StringVar(&f.listen, "listen", "", "`address` where the API listens; "+standardListen+" when left out")
 	flags.BoolVar(&f.airflow, "airflow", true, "make the token for Airflow, and so one for you; --airflow=false: no tokens, everybody on this machine may do everything")
@@ -133,6 +138,7 @@ func (f *initFlags) tokens(config string) ([]firstToken, error) {
 
 // answers takes the flags, and asks for what they leave open where it may.
 func (f *initFlags) answers(cmd *cobra.Command, found []app.FoundEngine) (p firstPlan, err error) {
+	p.Certificates = cmp.Or(f.certificates, os.Getenv("DOCKER_CERT_PATH"))
 	for _, given := range []struct {
 		texts []string
 		take  func(string) error

@@ -68,8 +68,10 @@ func (p *firstPlan) host(text string) error {
 	}
 	what := fmt.Sprintf("host %q", text)
 	if strings.HasPrefix(h.Endpoint, "tcp://") {
-		return problem.New(problem.InvalidRequest, what+": an engine behind tcp needs certificates, and init makes none",
-			fmt.Sprintf("begin with an engine of this machine; then prewarm host enroll NAME --endpoint %s makes them and tells what to write", h.Endpoint))
+		var err error
+		if h.TLS, err = p.certificates(what, h); err != nil {
+			return err
+		}
 	}
 	all := slices.Concat(p.Hosts, []firstHost{h})
 	if err := refuse(what, "PREWARM_HOSTS", all); err != nil {
@@ -77,6 +79,24 @@ func (p *firstPlan) host(text string) error {
 	}
 	p.Hosts = all
 	return nil
+}
+
+// certificates are those for an engine behind tcp: in the folder of prewarm host
+// enroll, or in one that Docker's own command line takes.
+func (p *firstPlan) certificates(what string, h firstHost) (*firstTLS, error) {
+	if p.Certificates == "" {
+		return nil, problem.New(problem.InvalidRequest, what+": an engine behind tcp needs certificates",
+			fmt.Sprintf("name their folder by --tls, or begin with an engine of this machine; prewarm host enroll %s --endpoint %s makes them", h.Name, h.Endpoint))
+	}
+	dir, err := filepath.Abs(p.Certificates) // in the file it would count from the file's folder
+	if err != nil {
+		return nil, fmt.Errorf("find the folder of the certificates: %w", err)
+	}
+	own := filepath.Join(dir, "hosts", h.Name)
+	if _, err := os.Stat(own); err != nil {
+		own = dir
+	}
+	return &firstTLS{CA: filepath.Join(dir, "ca.pem"), Cert: filepath.Join(own, "cert.pem"), Key: filepath.Join(own, "key.pem")}, nil
 }
 
 // image takes NAME=REF, or a ref alone.

@@ -19,11 +19,21 @@ type firstPlan struct {
 	Images []firstImage
 	Plain  []string // registries that speak HTTP without TLS
 	Tokens []firstToken
+	// Certificates is the folder of those for engines behind tcp; empty: there is none.
+	Certificates string
 }
 
 type firstHost struct {
-	Name     string `json:"name"`
-	Endpoint string `json:"endpoint"`
+	Name     string    `json:"name"`
+	Endpoint string    `json:"endpoint"`
+	TLS      *firstTLS `json:"tls,omitempty"` // nil: it needs none
+}
+
+// firstTLS are files, by their absolute paths.
+type firstTLS struct {
+	CA   string `json:"ca"`
+	Cert string `json:"cert"`
+	Key  string `json:"key"`
 }
 
 type firstImage struct {

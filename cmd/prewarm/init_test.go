@@ -36,7 +36,7 @@ func plans() map[string]firstPlan {
 						p.Plain = []string{"localhost:5000", "[::1]:5000"}[:images]
 					}
 					for i := range hosts {
-						p.Hosts = append(p.Hosts, firstHost{fmt.Sprintf("e-%d", i), []string{"unix:///run/user/1000/docker.sock", "unix:///srv/x,y.sock"}[i]})
+						p.Hosts = append(p.Hosts, firstHost{Name: fmt.Sprintf("e-%d", i), Endpoint: []string{"unix:///run/user/1000/docker.sock", "unix:///srv/x,y.sock"}[i]})
 					}
 					for i := range images {
 						p.Images = append(p.Images, firstImage{
