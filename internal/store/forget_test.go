@@ -35,6 +35,7 @@ var bounds = map[string]string{
 	"pauses":           "what people paused",
 	"removals":         "an hour",
 	"restored":         "one row",
+	"restored_runs":    "those that wait in a backup, until the hosts were looked at",
 	"rollouts":         "1000 of each tag, and those that somebody went back from",
 	"run_secrets":      "until the run has a container",
 	"runs":             "runner.keep",
@@ -162,7 +163,7 @@ func TestTheMarkOfARestore(t *testing.T) {
 	s := open(t, t.TempDir())
 	made := time.Now().Add(-time.Hour).Truncate(time.Microsecond)
 	for _, want := range []time.Time{{}, made, {}} {
-		if got, err := s.Restored(t.Context()); err != nil || !got.Equal(want) {
+		if got, _, err := s.Restored(t.Context()); err != nil || !got.Equal(want) {
 			t.Errorf("%v, want %v: %v", got, want, err)
 		}
 		err := s.MarkRestored(t.Context(), made)

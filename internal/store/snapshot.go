@@ -73,29 +73,50 @@ func (s *Store) Snapshot(ctx context.Context, path string) (made time.Time, err 
 	return made, nil
 }
 
-// MarkRestored notes that the state comes from a backup of that moment.
+// MarkRestored notes that the state comes from a backup of that moment, and which
+// runs waited in it.
 func (s *Store) MarkRestored(ctx context.Context, made time.Time) error {
-	_, err := s.db.ExecContext(ctx, `INSERT INTO restored (only_row, made_at, restored_at) VALUES (1, $1, $2)
-		ON CONFLICT (only_row) DO UPDATE SET made_at = excluded.made_at, restored_at = excluded.restored_at`, micros(made), micros(time.Now()))
+	err := s.inTx(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO restored (only_row, made_at, restored_at) VALUES (1, $1, $2)
+			ON CONFLICT (only_row) DO UPDATE SET made_at = excluded.made_at, restored_at = excluded.restored_at`, micros(made), micros(time.Now()))
+		if err == nil {
+			_, err = tx.ExecContext(ctx, `INSERT INTO restored_runs (id) SELECT id FROM runs WHERE ended = 0 AND container_id = '' ON CONFLICT DO NOTHING`)
+		}
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("note that the state was restored: %w", err)
 	}
 	return nil
 }
 
-// Restored gives the moment of the backup that the state comes from, until
-// ForgetRestore; zero: it comes from none.
-func (s *Store) Restored(ctx context.Context) (made time.Time, err error) {
+// Restored gives the moment of the backup that the state comes from, and the runs
+// that waited in it, until ForgetRestore; zero: it comes from none.
+func (s *Store) Restored(ctx context.Context) (made time.Time, waited []string, err error) {
 	err = s.db.QueryRowContext(ctx, `SELECT made_at FROM restored`).Scan(asTime(&made))
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return time.Time{}, fmt.Errorf("ask whether the state was restored: %w", err)
+	if errors.Is(err, sql.ErrNoRows) {
+		return time.Time{}, nil, nil
 	}
-	return made, nil
+	if err == nil {
+		scan := func(row scanner) (id string, err error) { return id, row.Scan(&id) }
+		waited, err = query(ctx, s.db, scan, `SELECT id FROM restored_runs ORDER BY id`)
+	}
+	if err != nil {
+		return time.Time{}, nil, fmt.Errorf("ask whether the state was restored: %w", err)
+	}
+	return made, waited, nil
 }
 
 // ForgetRestore notes that the hosts were looked at since the state was restored.
 func (s *Store) ForgetRestore(ctx context.Context) error {
-	if _, err := s.db.ExecContext(ctx, `DELETE FROM restored`); err != nil {
+	err := s.inTx(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM restored`)
+		if err == nil {
+			_, err = tx.ExecContext(ctx, `DELETE FROM restored_runs`)
+		}
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("note that the hosts were looked at: %w", err)
 	}
 	return nil
