@@ -176,7 +176,8 @@ func (r *Runner) removeLogs(ctx context.Context, before time.Time, total int64) 
 	}
 }
 
-// retainLog removes one log, or tells that it stays; sum is what newer ones take.
+// retainLog removes one log, or tells that it stays; sum is what newer
+// ones take, and this one from then on.
 func (r *Runner) retainLog(ctx context.Context, id string, before time.Time, total int64, sum *int64) (stays bool, err error) {
 	r.admission.Lock() // a submit makes the log before its run is anywhere
 	defer r.admission.Unlock()
@@ -197,14 +198,17 @@ func (r *Runner) retainLog(ctx context.Context, id string, before time.Time, tot
 	if err != nil {
 		return false, err
 	}
-	if run.Ended.Before(before) || total > 0 && *sum+size > total {
+	aged := run.Ended.Before(before)
+	if !aged {
+		*sum += size // also where it goes: no older one stays in its place
+	}
+	if aged || total > 0 && *sum > total {
 		run.Log.Removed = true
 		if err := r.opts.Store.UpdateRun(ctx, run); err != nil {
 			return false, err
 		}
 		return false, r.opts.Spool.Remove(id)
 	}
-	*sum += size
 	return true, nil
 }
 
