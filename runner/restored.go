@@ -31,8 +31,20 @@ func (r *Runner) endRestored(l *live, made time.Time) {
 	})
 }
 
-// gate says why nothing is executed yet; empty: nothing is in the way. The caller
-// holds mu.
+// closed says why nothing is executed yet; empty: it is. A gate that nothing keeps
+// shut is still so until passGate has opened it for good: else what begins would
+// look like a stranger to a sweep that is under way. The caller holds mu.
+func (r *Runner) closed() string {
+	if r.restored.IsZero() {
+		return ""
+	}
+	if why := r.gate(); why != "" {
+		return why
+	}
+	return "for it to be written down that all hosts were looked at: " + restoredText(r.restored)
+}
+
+// gate says what keeps the gate shut; empty: nothing. The caller holds mu.
 func (r *Runner) gate() string {
 	if r.restored.IsZero() {
 		return ""

@@ -217,3 +217,41 @@ func TestWithoutHostsNothingWasLookedAt(t *testing.T) {
 		}
 	})
 }
+
+// A host that does not come back leaves the configuration, and one that is new
+// there has to answer, too.
+func TestAReloadWhileNothingIsExecuted(t *testing.T) {
+	t.Parallel()
+	inTime(t, func(s *scene) {
+		at := func(names ...string) (setup runner.Setup) {
+			for _, name := range names {
+				setup.Hosts = append(setup.Hosts, runner.HostOptions{Name: name, Engine: s.hosts[name], Slots: 2})
+			}
+			return setup
+		}
+		s.down("a", true)
+		s.down("b", true)
+		s.setup = at("a")
+		s.restore()
+		s.r.Reconfigure(at("a", "b"))
+		s.down("a", false)
+		run := s.submit("sleep", "1s")
+		canceled := s.submit("sleep", "1s")
+		late := s.ask(with(command("sleep", "1s"), func(t *runner.Terms) { t.Limit = time.Minute })).Run
+		s.settle(time.Second)
+		if _, err := s.r.Cancel(context.Background(), canceled.ID); err != nil {
+			t.Error(err)
+		}
+		for id, want := range map[string]runner.State{canceled.ID: runner.Canceled, late.ID: runner.TimedOut} {
+			if ended := s.end(id); ended.State != want || !ended.Started.IsZero() {
+				t.Errorf("%s %s, started %s; want %s", ended.State, ended.Detail, ended.Started, want)
+			}
+		}
+		s.expectState(run.ID, runner.Queued)
+		s.r.Reconfigure(at("a"))
+		s.expectEnd(run.ID, runner.Succeeded, "")
+		if !s.passed() || s.started(run.ID) != 1 {
+			t.Errorf("started %d times", s.started(run.ID))
+		}
+	})
+}
