@@ -171,11 +171,11 @@ func TestABackupOfALinkedStateHasAllOfIt(t *testing.T) {
 	if err := os.Symlink(real, c.State.Path); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.MkdirAll(filepath.Join(real, "ca"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(real, "ca", "ca.pem"), []byte("authority"), 0o600); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"ca/ca.pem", ".docker/config.json"} { // the login is not the state's
+		path := filepath.Join(real, filepath.FromSlash(name))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte("secret"), 0o600)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	r := start(t, c)
 	var out bytes.Buffer

@@ -219,13 +219,13 @@ func plant(t *testing.T, dir string, files map[string]string) {
 func TestRestore(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	plant(t, dir, map[string]string{"lock": "", "lost+found/x": ""})
+	plant(t, dir, map[string]string{"lock": "", "lost+found/x": "", ".docker/config.json": "login"})
 	fresh := map[string]string{"prewarm.db": "new", "logs/1/a": "line"}
 	result, err := backup.Restore{Dir: dir}.Do(bytes.NewReader(archive(t, fresh)))
 	if err != nil || result.Aside != "" || result.Files != 2 {
 		t.Fatalf("%+v %v", result, err)
 	}
-	want := map[string]string{"lock": "", "lost+found/x": "", "prewarm.db": "new", "logs/1/a": "line"}
+	want := map[string]string{"lock": "", "lost+found/x": "", ".docker/config.json": "login", "prewarm.db": "new", "logs/1/a": "line"}
 	if diff := cmp.Diff(want, tree(t, dir)); diff != "" {
 		t.Error(diff)
 	}
@@ -234,7 +234,7 @@ func TestRestore(t *testing.T) {
 func TestRestoreOverAState(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	old := map[string]string{"lock": "", "prewarm.db": "old", "link.key": "k", "logs/2/b": "other"}
+	old := map[string]string{"lock": "", ".ssh/id": "", "prewarm.db": "old", "link.key": "k", "logs/2/b": "other"}
 	plant(t, dir, old)
 	whole := archive(t, map[string]string{"prewarm.db": "new", "logs/1/a": "line"})
 	if _, err := (backup.Restore{Dir: dir}).Do(bytes.NewReader(whole)); problem.CodeOf(err) != problem.StateNotEmpty {
@@ -260,7 +260,7 @@ func TestRestoreOverAState(t *testing.T) {
 	}
 	aside := filepath.Base(result.Aside)
 	want := map[string]string{
-		"lock": "", "prewarm.db": "new", "logs/1/a": "line",
+		"lock": "", ".ssh/id": "", "prewarm.db": "new", "logs/1/a": "line",
 		aside + "/prewarm.db": "old", aside + "/link.key": "k", aside + "/logs/2/b": "other",
 	}
 	if diff := cmp.Diff(want, tree(t, dir)); diff != "" {
