@@ -234,7 +234,7 @@ func TestLoadWithoutAFileIsDefault(t *testing.T) {
 		Schedule: mustSchedule(t, "17 3 * * *"), Policy: PrunePolicy{Rules: PruneRules{MinAge: 24 * time.Hour, KeepMin: 1}, Unmanaged: UnmanagedKeep},
 	}, Runner: Runner{
 		Grace: 10 * time.Second, Queue: 1000, Unclaimed: UnclaimedStop, Keep: 720 * time.Hour, MaxResult: 1 << 20,
-		Logs: Logs{Cap: 1 << 30, Keep: 720 * time.Hour},
+		Logs: Logs{Cap: 1 << 30, Keep: 720 * time.Hour, Total: 10 << 30},
 	}}
 	if diff := cmp.Diff(want, Default(), comparers()); diff != "" {
 		t.Errorf("Default() (-want +got):\n%s", diff)

@@ -70,7 +70,7 @@ func TestDiff(t *testing.T) {
 				"state: {path: /a}\nrunner: {grace: 20s, queue: 5, logs: {cap: 2g, total: 9g}, forward: [{to: stdout}], policy: {privileged: true, cap_add: [NET_RAW, SYSLOG], networks: [none]}}",
 			},
 			[]string{
-				"runner.grace 10s -> 20s", "runner.queue 1000 -> 5", "runner.logs.cap 1g -> 2g", "runner.logs.total none -> 9g", "runner.forward changed",
+				"runner.grace 10s -> 20s", "runner.queue 1000 -> 5", "runner.logs.cap 1g -> 2g", "runner.logs.total 10g -> 9g", "runner.forward changed",
 				"runner.policy.privileged false -> true", "runner.policy.networks none -> [none]", "runner.policy.cap_add none -> NET_RAW, SYSLOG",
 			},
 		},

@@ -226,7 +226,7 @@ var fleetKeys = map[string]key{
 
 	"logs.cap":   {about: "The log of one run.", standard: "1g", pattern: sizePattern, bare: true},
 	"logs.keep":  {about: "How long the log of an ended run is kept. Without it, as long as runner.keep.", pattern: durationPattern},
-	"logs.total": {about: "The logs of all ended runs together; 0 for no bound.", pattern: sizePattern, bare: true},
+	"logs.total": {about: "The logs of all ended runs together; 0 for no bound.", standard: "10g", pattern: sizePattern, bare: true},
 
 	"forward.to":      {about: "The kind of place.", required: true, oneOf: []string{string(ToFile), string(ToStdout), string(ToSyslog)}},
 	"forward.path":    {about: "The file that lines are appended to.", pattern: `^[^~]`},

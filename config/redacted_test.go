@@ -64,6 +64,7 @@ runner:
   logs:
     cap: 1g
     keep: 720h
+    total: 10g
 `
 	if string(got) != want {
 		t.Errorf("got\n%swant\n%s", got, want)

@@ -44,7 +44,8 @@ type Logs struct {
 const maxResult = 16 * mib
 
 // defaultRunner: a container gets as long as docker stop gives it, and a month
-// is what people ask about.
+// is what people ask about. Ended logs are compressed, so that those of most
+// installations take less than the total, and few disks have less.
 func defaultRunner() Runner {
 	return Runner{
 		Grace:     10 * time.Second,
@@ -52,7 +53,7 @@ func defaultRunner() Runner {
 		Unclaimed: UnclaimedStop,
 		Keep:      720 * time.Hour,
 		MaxResult: mib,
-		Logs:      Logs{Cap: gib, Keep: 720 * time.Hour},
+		Logs:      Logs{Cap: gib, Keep: 720 * time.Hour, Total: 10 * gib},
 	}
 }
 
@@ -103,6 +104,10 @@ func (r *reader) logs(field string, doc logsDoc, remembered time.Duration) Logs 
 	if doc.Total == "0" {
 		return logs
 	}
+	if !r.has(total) {
+		logs.Total = max(defaultRunner().Logs.Total, logs.Cap)
+		return logs
+	}
 	logs.Total = r.size(total, doc.Total, 0, mib)
 	if logs.Total >= mib && logs.Total < logs.Cap {
 		r.add(total, doc.Total, "a single run's log may have "+sizeText(logs.Cap), "write that much or more, 0 for no bound, or less for cap")
@@ -115,6 +120,9 @@ func (r Runner) document() runnerDoc {
 		Grace: durationText(r.Grace), Queue: r.Queue, Unclaimed: string(r.Unclaimed), Keep: durationText(r.Keep), MaxResult: sizeText(r.MaxResult),
 		Logs:          logsDoc{Cap: sizeText(r.Logs.Cap), Keep: durationText(r.Logs.Keep), Total: sizeText(r.Logs.Total)},
 		SecretKeyFile: r.SecretKeyFile, Policy: r.Policy.document(),
+	}
+	if r.Logs.Total == 0 {
+		doc.Logs.Total = "0"
 	}
 	for _, f := range r.Forward {
 		doc.Forward = append(doc.Forward, forwardDoc{To: string(f.To), Path: f.Path, Address: f.Address})

@@ -31,3 +31,25 @@ func TestRunnerOfTheEnvironment(t *testing.T) {
 		t.Errorf("runner = %+v", got)
 	}
 }
+
+// Logs are bounded by themselves, and never below what one of them may have.
+func TestTheLogsOfAllRunsAreBounded(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int64{
+		"runner: {keep: 24h}":                 10 * gib,
+		"runner: {logs: {cap: 20g}}":          20 * gib,
+		"runner: {logs: {cap: 2m}}":           10 * gib,
+		"runner: {logs: {total: 3g}}":         3 * gib,
+		"runner: {logs: {total: 0}}":          0,
+		"runner: {logs: {cap: 9g, total: 0}}": 0,
+	} {
+		c := mustLoad(t, write(t, text))
+		shown, err := c.Redacted()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again := mustLoad(t, write(t, string(shown))); c.Runner.Logs.Total != want || again.Runner.Logs.Total != want {
+			t.Errorf("%s: bound %d, shown and loaded again %d, want %d", text, c.Runner.Logs.Total, again.Runner.Logs.Total, want)
+		}
+	}
+}

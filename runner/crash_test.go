@@ -255,6 +255,26 @@ func TestRetention(t *testing.T) {
 	})
 }
 
+// Above the total the oldest logs go first: none stays because it is small.
+func TestTheOldestLogsGoFirst(t *testing.T) {
+	t.Parallel()
+	inTimeWith(t, runner.Setup{Logs: runner.LogRules{Total: 10 << 10}}, func(s *scene) {
+		var ids []string
+		for _, lines := range []string{"3", "30000", "3", "3"} {
+			id := s.submit("lines", lines).ID
+			s.end(id)
+			ids = append(ids, id)
+		}
+		s.settle(2 * time.Hour)
+		for i, id := range ids {
+			run, err := s.r.Get(context.Background(), id)
+			if err != nil || run.Log.Removed != (i < 2) {
+				t.Errorf("log %d is removed: %t %v", i, run.Log.Removed, err)
+			}
+		}
+	})
+}
+
 func TestAClockThatIsSetBack(t *testing.T) {
 	t.Parallel()
 	inTime(t, func(s *scene) {

@@ -27,8 +27,8 @@ func (r *Runner) housekeeping() {
 		for _, h := range r.due(now) {
 			r.sweepHost(ctx, h)
 		}
+		r.keepScopes(ctx, now) // before the gate: after it, scopes of a backup have no grace
 		r.passGate(ctx)
-		r.keepScopes(ctx, now)
 		if now.Sub(retained) > retainEvery {
 			r.retain(ctx, now)
 			retained = now
@@ -48,7 +48,7 @@ func (r *Runner) due(now time.Time) []*host {
 // sweepHost looks after the containers on a host that no run claims.
 func (r *Runner) sweepHost(ctx context.Context, h *host) {
 	r.mu.Lock()
-	engine := h.Engine
+	engine, restored := h.Engine, !r.restored.IsZero()
 	r.mu.Unlock()
 	owned, err := engine.Owned(ctx)
 	if err != nil {
@@ -57,7 +57,7 @@ func (r *Runner) sweepHost(ctx context.Context, h *host) {
 	var kept []string
 	strangers := 0
 	for _, c := range owned {
-		if !r.sweepContainer(ctx, h, engine, c) {
+		if restored && !r.sweepRestored(h, c) || !restored && !r.sweepContainer(ctx, h, engine, c) {
 			continue
 		}
 		kept = append(kept, c.ID)
@@ -67,6 +67,9 @@ func (r *Runner) sweepHost(ctx context.Context, h *host) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if h.Engine != engine {
+		return // a reload gave it another one meanwhile, which was not looked at
+	}
 	h.swept, h.unclaimed, h.strangers = time.Now(), kept, strangers
 }
 
@@ -82,10 +85,10 @@ func (r *Runner) sweepContainer(ctx context.Context, h *host, engine Engine, c O
 		return false // asked again with the next sweep
 	}
 	r.mu.Lock()
-	policy, restored := r.setup.Unclaimed, !r.restored.IsZero()
+	policy := r.setup.Unclaimed
 	r.mu.Unlock()
 	what := []any{"host", h.Name, "container", c.ID, "run", c.Run, "running", c.Running}
-	if restored || !known && !c.Fresh && policy == UnclaimedKeep {
+	if !known && !c.Fresh && policy == UnclaimedKeep {
 		if !slices.Contains(h.unclaimed, c.ID) {
 			r.log.Warn("a container of ours that no run claims was found; it is left as it is", what...)
 		}
@@ -173,7 +176,8 @@ func (r *Runner) removeLogs(ctx context.Context, before time.Time, total int64) 
 	}
 }
 
-// retainLog removes one log, or tells that it stays; sum is what newer ones take.
+// retainLog removes one log, or tells that it stays; sum is what newer
+// ones take, and this one from then on.
 func (r *Runner) retainLog(ctx context.Context, id string, before time.Time, total int64, sum *int64) (stays bool, err error) {
 	r.admission.Lock() // a submit makes the log before its run is anywhere
 	defer r.admission.Unlock()
@@ -194,14 +198,17 @@ func (r *Runner) retainLog(ctx context.Context, id string, before time.Time, tot
 	if err != nil {
 		return false, err
 	}
-	if run.Ended.Before(before) || total > 0 && *sum+size > total {
+	aged := run.Ended.Before(before)
+	if !aged {
+		*sum += size // also where it goes: no older one stays in its place
+	}
+	if aged || total > 0 && *sum > total {
 		run.Log.Removed = true
 		if err := r.opts.Store.UpdateRun(ctx, run); err != nil {
 			return false, err
 		}
 		return false, r.opts.Spool.Remove(id)
 	}
-	*sum += size
 	return true, nil
 }
 

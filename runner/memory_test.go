@@ -24,6 +24,7 @@ type memory struct {
 	told     []notice.Event
 	err      error // of every write
 	restored time.Time
+	waited   []string // in the backup that it was restored from
 }
 
 func newMemory() *memory {
@@ -173,14 +174,14 @@ func (m *memory) UnfinishedRuns(context.Context) ([]runner.Run, error) {
 	return all, nil
 }
 
-func (m *memory) Restored(context.Context) (time.Time, error) {
+func (m *memory) Restored(context.Context) (time.Time, []string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.restored, nil
+	return m.restored, slices.Clone(m.waited), nil
 }
 
 func (m *memory) ForgetRestore(context.Context) error {
-	return m.write(func() error { m.restored = time.Time{}; return nil })
+	return m.write(func() error { m.restored, m.waited = time.Time{}, nil; return nil })
 }
 
 func (m *memory) Secrets(_ context.Context, run string) ([]byte, error) {

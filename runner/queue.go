@@ -57,7 +57,7 @@ type workKey struct{ namespace, name string }
 // look begins a look at the queue. The caller holds mu.
 func (r *Runner) look(now time.Time) *look {
 	k := &look{
-		now: now, due: maxIdle, taken: make(map[string]bool), gate: r.gate(),
+		now: now, due: maxIdle, taken: make(map[string]bool), gate: r.closed(),
 		claims: make(map[workKey]string), newest: make(map[workKey]Run), groups: make(map[workKey]int), images: make(map[string]int),
 	}
 	for _, l := range r.lives {

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/prewarm/prewarm/internal/problem"
@@ -22,7 +23,7 @@ func (r *Runner) Recover(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("look for unfinished runs: %w", err)
 	}
-	restored, err := r.opts.Store.Restored(ctx)
+	restored, waited, err := r.opts.Store.Restored(ctx)
 	if err != nil {
 		return err
 	}
@@ -39,7 +40,7 @@ func (r *Runner) Recover(ctx context.Context) error {
 			r.owe(run)
 			continue
 		}
-		if err := r.recover(run); err != nil {
+		if err := r.recover(run, slices.Contains(waited, run.ID)); err != nil {
 			return err
 		}
 	}
@@ -49,8 +50,9 @@ func (r *Runner) Recover(ctx context.Context) error {
 	return nil
 }
 
-// recover takes up one run. The caller holds mu.
-func (r *Runner) recover(run Run) error {
+// recover takes up one run; inBackup: it waited in the backup that the state comes
+// from. The caller holds mu.
+func (r *Runner) recover(run Run, inBackup bool) error {
 	log, err := r.opts.Spool.Open(run.ID, r.logCap(run))
 	if err != nil {
 		return fmt.Errorf("take up the log of run %s: %w", run.ID, err)
@@ -68,7 +70,7 @@ func (r *Runner) recover(run Run) error {
 			r.started.Go(func() { r.endStopped(l) })
 			return nil
 		}
-		if made := r.restored; !made.IsZero() {
+		if made := r.restored; inBackup {
 			r.started.Go(func() { r.endRestored(l, made) })
 			return nil
 		}

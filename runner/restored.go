@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,11 +31,26 @@ func (r *Runner) endRestored(l *live, made time.Time) {
 	})
 }
 
-// gate says why nothing is executed yet; empty: nothing is in the way. The caller
-// holds mu.
+// closed says why nothing is executed yet; empty: it is. A gate that nothing keeps
+// shut is still so until passGate has opened it for good: else what begins would
+// look like a stranger to a sweep that is under way. The caller holds mu.
+func (r *Runner) closed() string {
+	if r.restored.IsZero() {
+		return ""
+	}
+	if why := r.gate(); why != "" {
+		return why
+	}
+	return "for it to be written down that all hosts were looked at: " + restoredText(r.restored)
+}
+
+// gate says what keeps the gate shut; empty: nothing. The caller holds mu.
 func (r *Runner) gate() string {
 	if r.restored.IsZero() {
 		return ""
+	}
+	if len(r.setup.Hosts) == 0 {
+		return "for a host in the configuration: " + restoredText(r.restored)
 	}
 	var silent, busy []string
 	for _, o := range r.setup.Hosts {
@@ -56,6 +72,29 @@ func (r *Runner) gate() string {
 		return ""
 	}
 	return strings.Join(why, ", and ") + ": " + restoredText(r.restored)
+}
+
+// stranger tells whether a container belongs to a run that the state does not know
+// to have it. A run that waits has none: what carries its id is of the time after
+// the backup.
+func (r *Runner) stranger(c Owned) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l := r.lives[c.Run]
+	return r.owed[c.Run] == nil && (l == nil || l.run.ContainerID != c.ID)
+}
+
+// sweepRestored looks at one container on a host as long as nothing is executed,
+// and tells whether it is a stranger. It changes nothing, and asks nobody: what
+// can't be asked would be taken for none.
+func (r *Runner) sweepRestored(h *host, c Owned) bool {
+	if !r.stranger(c) {
+		return false
+	}
+	if !slices.Contains(h.unclaimed, c.ID) {
+		r.log.Warn("a container of ours that no run claims was found; it is left as it is", "host", h.Name, "container", c.ID, "run", c.Run, "running", c.Running)
+	}
+	return true
 }
 
 // passGate notes that the hosts were looked at, once they were.

@@ -294,8 +294,12 @@ func (r *Runner) scopeOf(run Run) *Scope {
 // keepScopes ends scopes that nobody used for long, forgets those that ended
 // long ago, and removes the volumes of ended ones.
 func (r *Runner) keepScopes(ctx context.Context, now time.Time) {
+	r.mu.Lock()
+	restored := !r.restored.IsZero()
+	r.mu.Unlock()
 	for _, s := range r.Scopes("") {
-		if r.scopeBusy(s) {
+		// One of a backup may have been used since, and have its volume in use.
+		if r.scopeBusy(s) || restored && s.Ended.IsZero() {
 			r.touchScope(ctx, s, now)
 			continue
 		}
@@ -308,7 +312,9 @@ func (r *Runner) keepScopes(ctx context.Context, now time.Time) {
 			r.forgetScope(ctx, s)
 		}
 	}
-	r.dropVolumes(ctx)
+	if !restored {
+		r.dropVolumes(ctx)
+	}
 }
 
 // touchScope notes that a scope is in use, now and then on disk.

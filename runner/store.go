@@ -88,9 +88,9 @@ type Store interface {
 	// DeleteRuns forgets ended runs.
 	DeleteRuns(ctx context.Context, ids []string) error
 
-	// Restored gives the moment of the backup that the state comes from, until
-	// ForgetRestore; zero: it comes from none.
-	Restored(ctx context.Context) (time.Time, error)
+	// Restored gives the moment of the backup that the state comes from, and the runs
+	// that waited in it, until ForgetRestore; zero: it comes from none.
+	Restored(ctx context.Context) (made time.Time, waited []string, err error)
 	ForgetRestore(ctx context.Context) error
 
 	// Scopes gives all scopes that are recorded.

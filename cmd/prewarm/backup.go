@@ -95,10 +95,8 @@ func (c *cli) fetchBackup(ctx context.Context, w io.Writer) (backup.Contents, er
 // backupToFile writes beside the file's name, which appears once the backup is
 // proven and on disk.
 func (c *cli) backupToFile(ctx context.Context, path string, force bool) (backup.Contents, error) {
-	if !force {
-		if err := mustNotExist(path); err != nil {
-			return backup.Contents{}, err
-		}
+	if err := mayWrite(path, force); err != nil {
+		return backup.Contents{}, err
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.part") // for its owner alone
 	if err != nil {
@@ -117,8 +115,18 @@ func (c *cli) backupToFile(ctx context.Context, path string, force bool) (backup
 	return contents, syncFolder(filepath.Dir(path))
 }
 
-func mustNotExist(path string) error {
-	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+// mayWrite refuses a file that is there, and what is no file: a rename would
+// replace /dev/null, too.
+func mayWrite(path string, force bool) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("write the backup: %w", err)
+	case info.IsDir() || info.Mode()&(fs.ModeDevice|fs.ModeNamedPipe|fs.ModeSocket) != 0:
+		return fmt.Errorf("write the backup: %s is no file; name one, or write to standard output by -", path)
+	case !force:
 		return fmt.Errorf("write the backup: %s exists already; choose another name, or use --force to replace it", path)
 	}
 	return nil
@@ -132,7 +140,7 @@ func publish(from, to string, force bool) error {
 		if err == nil {
 			return os.Remove(from)
 		}
-		if err := mustNotExist(to); err != nil {
+		if err := mayWrite(to, false); err != nil {
 			return err
 		}
 	}

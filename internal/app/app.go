@@ -144,7 +144,7 @@ func (a *App) buildRunner(c *config.Config, state *store.Store) error {
 	if err != nil {
 		return err
 	}
-	a.backups = &backups{dir: c.State.Path, state: state, logs: logs, version: a.opts.Version}
+	a.backups = &backups{dir: c.State.Path, state: state, logs: logs, version: a.opts.Version, most: mostBackup}
 	secrets, err := sealer(c.Runner)
 	if err != nil {
 		return err

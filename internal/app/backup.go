@@ -22,12 +22,17 @@ import (
 // logsFolder is that of the logs, in the folder of the state.
 const logsFolder = "logs"
 
+// mostBackup bounds a backup in time: as long as one is being made, no log is
+// removed.
+const mostBackup = 6 * time.Hour
+
 // backups makes backups of a state that is in use, one at a time.
 type backups struct {
 	dir     string
 	state   *store.Store
 	logs    *spool.Store
 	version string
+	most    time.Duration // that a backup may take
 	busy    atomic.Bool
 	last    atomic.Pointer[metrics.Backup] // that succeeded
 }
@@ -60,6 +65,8 @@ func (b *backups) Begin(ctx context.Context) (write func(context.Context, io.Wri
 		return nil, errors.Join(fmt.Errorf("make a backup: %w", err), end())
 	}
 	return func(ctx context.Context, w io.Writer) error {
+		ctx, cancel := context.WithTimeoutCause(ctx, b.most, fmt.Errorf("the backup took longer than %s", b.most))
+		defer cancel()
 		out := &counted{ctx: ctx, w: w}
 		err := errors.Join(b.write(out, copied, made), end())
 		if err == nil {
@@ -84,8 +91,8 @@ type counted struct {
 }
 
 func (c *counted) Write(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
+	if c.ctx.Err() != nil {
+		return 0, context.Cause(c.ctx)
 	}
 	n, err := c.w.Write(p)
 	c.n += int64(n)
@@ -112,22 +119,19 @@ func (b *backups) write(w io.Writer, database string, made time.Time) error {
 // addOthers adds what the state has beside its database and the logs: the key that
 // signs links, and the certificates of prewarm host enroll.
 func (b *backups) addOthers(out *backup.Writer) error {
-	return filepath.WalkDir(b.dir, func(path string, e fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		name, err := filepath.Rel(b.dir, path)
+	// By os.DirFS the folder may be a link to where it is.
+	return fs.WalkDir(os.DirFS(b.dir), ".", func(name string, e fs.DirEntry, err error) error {
 		if err != nil || name == "." {
 			return err
 		}
-		top := !strings.ContainsRune(name, filepath.Separator)
+		top := !strings.ContainsRune(name, '/')
 		switch {
 		case e.IsDir() && top && (name == logsFolder || !backup.Kept(name)):
 			return filepath.SkipDir
 		case !e.Type().IsRegular() || top && (!backup.Kept(name) || strings.HasPrefix(name, store.Database)):
 			return nil
 		}
-		return addFile(out, filepath.ToSlash(name), path)
+		return addFile(out, name, filepath.Join(b.dir, filepath.FromSlash(name)))
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -160,4 +161,62 @@ func (s *slow) Write(b []byte) (int, error) {
 	}
 	<-s.release
 	return len(b), nil
+}
+
+// The folder of the state may be a link to a disk of its own.
+func TestABackupOfALinkedStateHasAllOfIt(t *testing.T) {
+	t.Parallel()
+	c := load(t, "")
+	real := t.TempDir()
+	if err := os.Symlink(real, c.State.Path); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"ca/ca.pem", ".docker/config.json"} { // the login is not the state's
+		path := filepath.Join(real, filepath.FromSlash(name))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte("secret"), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := start(t, c)
+	var out bytes.Buffer
+	if err := r.client.Backup(t.Context(), &out); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	_, err := backup.Read(&out, backup.Visitor{File: func(name string, _ io.Reader) error {
+		names = append(names, name)
+		return nil
+	}})
+	if err != nil || !slices.Equal(names, []string{"prewarm.db", "ca/ca.pem", "link.key"}) {
+		t.Errorf("%v %v", names, err)
+	}
+}
+
+// lazy takes the first bytes, and then nothing for a while.
+type lazy struct{ pause time.Duration }
+
+func (l *lazy) Write(b []byte) (int, error) {
+	time.Sleep(l.pause)
+	l.pause = 0
+	return len(b), nil
+}
+
+// As long as a backup is made no log is removed, so none is made for ever.
+func TestABackupIsBoundedInTime(t *testing.T) {
+	t.Parallel()
+	c := load(t, "")
+	plantLogs(t, c.State.Path, 1, 1000)
+	r := start(t, c, func(a *app.App) { app.LimitBackups(a, time.Second) })
+	await(t, "the first look at the logs is over", func() bool {
+		_, err := os.Stat(filepath.Join(c.State.Path, "logs", "run-0"))
+		return errors.Is(err, os.ErrNotExist)
+	})
+	plantLogs(t, c.State.Path, 4, 8<<20)
+	if err := r.client.Backup(t.Context(), &lazy{pause: 2 * time.Second}); err == nil {
+		t.Error("it was completed")
+	}
+	await(t, "it is told", func() bool { return strings.Contains(r.log.String(), "the backup took longer than 1s") })
+	if err := r.client.Backup(t.Context(), io.Discard); err != nil {
+		t.Errorf("the next one: %v", err)
+	}
 }

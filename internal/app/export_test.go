@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"github.com/prewarm/prewarm/internal/notice"
 )
@@ -20,3 +21,6 @@ func Listen(a *App, hear func(notice.Event)) {
 		return nil
 	}
 }
+
+// LimitBackups bounds each backup in time.
+func LimitBackups(a *App, most time.Duration) { a.backups.most = most }

@@ -68,12 +68,15 @@ type running struct {
 	stop   func() error
 }
 
-func start(t *testing.T, c *config.Config) *running {
+func start(t *testing.T, c *config.Config, change ...func(*app.App)) *running {
 	t.Helper()
 	o, l := options(c)
 	a, err := app.New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, do := range change {
+		do(a)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

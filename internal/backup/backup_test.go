@@ -1,7 +1,11 @@
 package backup_test
 
 import (
+	"archive/tar"
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"io"
 	"io/fs"
@@ -108,9 +112,66 @@ func TestNamesThatLeaveTheState(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"", ".", "../lock", "/etc/passwd", "a/../../b"} {
+	for _, name := range []string{"", ".", "../lock", "/etc/passwd", "a/../../b", "lock", "restore.decided/state/x", "replaced-1/x", "backup.draft.x"} {
 		if err := w.Add(name, 0, strings.NewReader("")); err == nil {
 			t.Errorf("%q is taken", name)
+		}
+		if name == "" {
+			continue // there is no such archive
+		}
+		dir := t.TempDir()
+		_, err := backup.Restore{Dir: dir}.Do(bytes.NewReader(forged(t, tar.TypeReg, name, "")))
+		if left := tree(t, dir); problem.CodeOf(err) != problem.BackupBroken || len(left) > 0 {
+			t.Errorf("%q is restored: %v %v", name, left, err)
+		}
+	}
+}
+
+// forged is an archive that is whole, with one entry that no backup has.
+func forged(t *testing.T, kind byte, name, link string) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w := tar.NewWriter(&out)
+	var sums []map[string]any
+	add := func(kind byte, name, link string, text []byte) {
+		err := w.WriteHeader(&tar.Header{Typeflag: kind, Name: name, Linkname: link, Size: int64(len(text)), Mode: 0o600})
+		if _, failed := w.Write(text); errors.Join(err, failed) != nil {
+			t.Fatal(err, failed)
+		}
+		sum := sha256.Sum256(text)
+		sums = append(sums, map[string]any{"name": name, "size": len(text), "sha256": hex.EncodeToString(sum[:])})
+	}
+	text, err := json.Marshal(head)
+	if err != nil {
+		t.Fatal(err)
+	}
+	add(tar.TypeReg, "backup.json", "", text)
+	add(kind, "state/"+name, link, nil)
+	if text, err = json.Marshal(map[string]any{"files": sums}); err != nil {
+		t.Fatal(err)
+	}
+	add(tar.TypeReg, "manifest.json", "", text)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+func TestForgedBackups(t *testing.T) {
+	t.Parallel()
+	if files, _, err := read(forged(t, tar.TypeReg, "prewarm.db", "")); err != nil || len(files) != 1 {
+		t.Fatalf("the forger can't forge: %v %v", files, err)
+	}
+	for what, b := range map[string][]byte{
+		"a link":      forged(t, tar.TypeSymlink, "logs", "/etc"),
+		"a hard link": forged(t, tar.TypeLink, "prewarm.db", "/etc/passwd"),
+		"a folder":    forged(t, tar.TypeDir, "logs/", ""),
+		"a device":    forged(t, tar.TypeChar, "prewarm.db", ""),
+		"a way out":   forged(t, tar.TypeReg, "../x", ""),
+		"a lock":      forged(t, tar.TypeReg, "lock", ""),
+	} {
+		if files, _, err := read(b); problem.CodeOf(err) != problem.BackupBroken || len(files) > 0 {
+			t.Errorf("%s: %v %v", what, files, err)
 		}
 	}
 }
@@ -158,13 +219,13 @@ func plant(t *testing.T, dir string, files map[string]string) {
 func TestRestore(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	plant(t, dir, map[string]string{"lock": "", "lost+found/x": ""})
+	plant(t, dir, map[string]string{"lock": "", "lost+found/x": "", ".docker/config.json": "login"})
 	fresh := map[string]string{"prewarm.db": "new", "logs/1/a": "line"}
 	result, err := backup.Restore{Dir: dir}.Do(bytes.NewReader(archive(t, fresh)))
 	if err != nil || result.Aside != "" || result.Files != 2 {
 		t.Fatalf("%+v %v", result, err)
 	}
-	want := map[string]string{"lock": "", "lost+found/x": "", "prewarm.db": "new", "logs/1/a": "line"}
+	want := map[string]string{"lock": "", "lost+found/x": "", ".docker/config.json": "login", "prewarm.db": "new", "logs/1/a": "line"}
 	if diff := cmp.Diff(want, tree(t, dir)); diff != "" {
 		t.Error(diff)
 	}
@@ -173,7 +234,7 @@ func TestRestore(t *testing.T) {
 func TestRestoreOverAState(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	old := map[string]string{"lock": "", "prewarm.db": "old", "link.key": "k", "logs/2/b": "other"}
+	old := map[string]string{"lock": "", ".ssh/id": "", "prewarm.db": "old", "link.key": "k", "logs/2/b": "other"}
 	plant(t, dir, old)
 	whole := archive(t, map[string]string{"prewarm.db": "new", "logs/1/a": "line"})
 	if _, err := (backup.Restore{Dir: dir}).Do(bytes.NewReader(whole)); problem.CodeOf(err) != problem.StateNotEmpty {
@@ -199,7 +260,7 @@ func TestRestoreOverAState(t *testing.T) {
 	}
 	aside := filepath.Base(result.Aside)
 	want := map[string]string{
-		"lock": "", "prewarm.db": "new", "logs/1/a": "line",
+		"lock": "", ".ssh/id": "", "prewarm.db": "new", "logs/1/a": "line",
 		aside + "/prewarm.db": "old", aside + "/link.key": "k", aside + "/logs/2/b": "other",
 	}
 	if diff := cmp.Diff(want, tree(t, dir)); diff != "" {

@@ -70,10 +70,17 @@ func NewWriter(w io.Writer, h Head) (*Writer, error) {
 // Add puts a file of the state into the backup: size bytes of r, under its name
 // in the folder of the state.
 func (b *Writer) Add(name string, size int64, r io.Reader) error {
-	if !fs.ValidPath(name) || name == "." {
+	if !placed(name) {
 		return fmt.Errorf("back up %q: that is no name of a file in the state", name)
 	}
 	return b.add(stateFolder+name, size, r)
+}
+
+// placed tells whether that is the name of a file of a state: in its folder, and
+// nothing that a restore needs there for itself.
+func placed(name string) bool {
+	top, _, _ := strings.Cut(name, "/")
+	return fs.ValidPath(name) && name != "." && Kept(top)
 }
 
 func (b *Writer) add(name string, size int64, r io.Reader) error {

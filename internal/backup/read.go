@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"slices"
 	"strings"
 
@@ -113,7 +112,7 @@ func (a *archive) pass(name string, r io.Reader) error {
 		return a.head(r)
 	}
 	inside, ok := strings.CutPrefix(name, stateFolder)
-	if !ok || !fs.ValidPath(inside) || inside == "." {
+	if !ok || !placed(inside) {
 		return fmt.Errorf("%q has no place in a backup", name)
 	}
 	if a.visitor.File == nil {

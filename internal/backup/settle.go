@@ -111,7 +111,7 @@ func moveIn(dir string) error {
 }
 
 // entries names what belongs to a state in its folder: all but the lock, what
-// earlier restores put aside, and what file systems make by themselves.
+// earlier restores put aside, and what others have there.
 func entries(dir string) ([]string, error) {
 	all, err := os.ReadDir(dir)
 	if err != nil {
@@ -127,13 +127,14 @@ func entries(dir string) ([]string, error) {
 }
 
 // Kept tells whether what has that name in the folder of a state is part of the
-// state.
+// state. What begins with a dot is not: the folder may be the home of the server's
+// user, with logins and keys in it, and file systems have snapshots there.
 func Kept(name string) bool {
 	switch name {
 	case lockName, "lost+found", draft, decided, moving:
 		return false
 	}
-	return !strings.HasPrefix(name, aside) && !strings.HasPrefix(name, Scratch)
+	return !strings.HasPrefix(name, ".") && !strings.HasPrefix(name, aside) && !strings.HasPrefix(name, Scratch)
 }
 
 func exists(dir, name string) bool {

@@ -157,7 +157,10 @@ var Kinds = []Kind{
 	},
 	{ContainerLost, "the container is gone", Look, "find out who removes containers there: a cron job with `docker system prune`, say"},
 	{ImageLost, "the image went away between its check and its use", Self, "find out who removes images there; it is pulled again, and the run goes where it is warm"},
-	{NoSpace, "the host's disk is full", Later, "see what takes the space (`prewarm images --host HOST`, `docker system df` there), and remove it or enlarge the disk"},
+	{
+		NoSpace, "the disk is full, of a host or of the server", Later,
+		"see what takes the space (on a host: `prewarm images --host HOST`, `docker system df` there), and remove it or enlarge the disk",
+	},
 	{PullStalled, "a pull made no progress", Self, "look at the way from the host to the registry: its bandwidth, its proxy"},
 	{StartFailed, "the container could not be started: its command, user, a mount, a device", No, "correct what the engine names: the command, the user, a mount, a device"},
 	{ServerUnreachable, "the command line found no server", Later, "start the server, or name the right one: `--server`, or `PREWARM_URL`"},

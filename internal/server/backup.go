@@ -31,7 +31,7 @@ func (s *Server) backupRoute() {
 		Description: "The backup.",
 		Content:     map[string]*huma.MediaType{tarType: {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}},
 	}}
-	handle(s, o, s.makeBackup, problem.BackupUnderWay)
+	handle(s, o, s.makeBackup, problem.BackupUnderWay, problem.NoSpace)
 }
 
 func (s *Server) makeBackup(ctx context.Context, _ *struct{}) (*huma.StreamResponse, error) {

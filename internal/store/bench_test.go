@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -190,4 +191,57 @@ func forget(b *testing.B, path string) {
 	if _, _, e := syscall.Syscall6(syscall.SYS_FADVISE64, f.Fd(), 0, 0, dontNeed, 0, 0); e != 0 {
 		b.Fatal(e)
 	}
+}
+
+// BenchmarkSnapshot copies a database of some 300 MB, and tells how long others
+// wait for their writes meanwhile.
+func BenchmarkSnapshot(b *testing.B) {
+	const runs = 70_000
+	s := openFull(b, runs)
+	n := runs
+	write := func(begun time.Time) time.Duration {
+		n++
+		if err := s.InsertRun(context.Background(), large(n), nil, nil); err != nil {
+			b.Fatal(err)
+		}
+		return time.Since(begun)
+	}
+	var idle, busy []time.Duration
+	for range 200 {
+		idle = append(idle, write(time.Now()))
+	}
+	var size int64
+	for b.Loop() {
+		to := filepath.Join(b.TempDir(), store.Database)
+		done := make(chan error, 1)
+		go func() {
+			_, err := s.Snapshot(context.Background(), to)
+			done <- err
+		}()
+		for going := true; going; {
+			select {
+			case err := <-done:
+				if err != nil {
+					b.Fatal(err)
+				}
+				going = false
+			default:
+				busy = append(busy, write(time.Now()))
+			}
+		}
+		info, err := os.Stat(to)
+		if err != nil {
+			b.Fatal(err)
+		}
+		size = info.Size()
+	}
+	slices.Sort(idle)
+	slices.Sort(busy)
+	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+	b.ReportMetric(float64(size>>20), "MiB")
+	b.ReportMetric(ms(idle[len(idle)/2]), "ms-write-before")
+	b.ReportMetric(ms(idle[len(idle)-1]), "ms-worst-before")
+	b.ReportMetric(ms(busy[len(busy)/2]), "ms-write-meanwhile")
+	b.ReportMetric(ms(busy[len(busy)-1]), "ms-worst-meanwhile")
+	b.ReportMetric(float64(len(busy)), "writes-meanwhile")
 }

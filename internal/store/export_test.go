@@ -12,6 +12,11 @@ import (
 	"github.com/prewarm/prewarm/runner"
 )
 
+// SetFree makes a store believe in that much room on its disk.
+func SetFree(s *Store, free int64) {
+	s.free = func(string) (int64, error) { return free, nil }
+}
+
 // ReadFromOutside reads the database in dir as another program does, until
 // stop.
 func ReadFromOutside(t *testing.T, dir string) (stop func()) {

@@ -3,6 +3,8 @@ package store_test
 import (
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,7 +12,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/prewarm/prewarm/internal/access"
+	"github.com/prewarm/prewarm/internal/problem"
 	"github.com/prewarm/prewarm/internal/store"
+	"github.com/prewarm/prewarm/runner"
 	"github.com/prewarm/prewarm/warmer"
 	"github.com/prewarm/prewarm/warmer/hints"
 )
@@ -35,6 +39,7 @@ var bounds = map[string]string{
 	"pauses":           "what people paused",
 	"removals":         "an hour",
 	"restored":         "one row",
+	"restored_runs":    "those that wait in a backup, until the hosts were looked at",
 	"rollouts":         "1000 of each tag, and those that somebody went back from",
 	"run_secrets":      "until the run has a container",
 	"runs":             "runner.keep",
@@ -157,12 +162,26 @@ func TestSnapshot(t *testing.T) {
 	}
 }
 
+// A copy that would fill the disk takes the room from everybody else.
+func TestNoSnapshotWithoutRoom(t *testing.T) {
+	t.Parallel()
+	s := open(t, t.TempDir())
+	to := filepath.Join(t.TempDir(), store.Database)
+	store.SetFree(s, 50<<20)
+	if _, err := s.Snapshot(t.Context(), to); problem.CodeOf(err) != problem.NoSpace {
+		t.Errorf("%v", err)
+	}
+	if info, err := os.Stat(to); err == nil && info.Size() > 0 {
+		t.Error("something is written")
+	}
+}
+
 func TestTheMarkOfARestore(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir())
 	made := time.Now().Add(-time.Hour).Truncate(time.Microsecond)
 	for _, want := range []time.Time{{}, made, {}} {
-		if got, err := s.Restored(t.Context()); err != nil || !got.Equal(want) {
+		if got, _, err := s.Restored(t.Context()); err != nil || !got.Equal(want) {
 			t.Errorf("%v, want %v: %v", got, want, err)
 		}
 		err := s.MarkRestored(t.Context(), made)
@@ -172,5 +191,26 @@ func TestTheMarkOfARestore(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// What is submitted after a restore did not wait in the backup.
+func TestWhatWaitedInABackup(t *testing.T) {
+	t.Parallel()
+	s := open(t, t.TempDir())
+	add := func(id string, state runner.State, container string) {
+		insert(t, s, runner.Run{ID: id, Image: "jobs", State: state, ContainerID: container, Submitted: time.Now(), Terms: runner.Terms{Namespace: runner.DefaultNamespace}})
+	}
+	add("1-ended", runner.Succeeded, "")
+	add("2-waits", runner.Queued, "")
+	add("3-is-under-way", runner.Running, "c")
+	add("4-was-placed", runner.Placed, "")
+	if err := s.MarkRestored(t.Context(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	add("5-is-new", runner.Queued, "")
+	_, waited, err := s.Restored(t.Context())
+	if err != nil || !slices.Equal(waited, []string{"2-waits", "4-was-placed"}) {
+		t.Errorf("%v %v", waited, err)
 	}
 }

@@ -1,10 +1,16 @@
 package store_test
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/prewarm/prewarm/internal/app"
+	"github.com/prewarm/prewarm/internal/backup"
 	"github.com/prewarm/prewarm/internal/store"
 	"github.com/prewarm/prewarm/runner"
 	"github.com/prewarm/prewarm/warmer"
@@ -87,4 +93,33 @@ func TestSchemaGoesDownAndUp(t *testing.T) {
 	}
 	store.DownTo(t, dir, 0)
 	open(t, dir)
+}
+
+// A backup of an earlier release is brought up to date.
+func TestABackupOfAnOldStateIsRestored(t *testing.T) {
+	t.Parallel()
+	old := t.TempDir()
+	store.OldState(t, old, 8, `INSERT INTO instance (only_row, id) VALUES (1, 'old')`)
+	text, err := os.ReadFile(filepath.Join(old, store.Database))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	made := time.Now().Add(-time.Hour).Truncate(time.Microsecond)
+	w, err := backup.NewWriter(&out, backup.Head{Version: "old", Instance: "old", Schema: 8, Made: made})
+	if err == nil {
+		err = errors.Join(w.Add(store.Database, int64(len(text)), bytes.NewReader(text)), w.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "state")
+	if _, err := app.Restore(t.Context(), app.RestoreOptions{Dir: dir, From: &out}); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, dir)
+	got, waited, err := s.Restored(t.Context())
+	if err != nil || !got.Equal(made) || len(waited) > 0 || s.Instance() != "old" {
+		t.Errorf("%v %v %v, instance %s", got, waited, err, s.Instance())
+	}
 }

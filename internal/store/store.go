@@ -34,6 +34,7 @@ type Store struct {
 	path     string
 	lock     *os.File
 	instance string
+	free     func(dir string) (int64, error) // room on a disk, in bytes
 
 	erased  chan struct{} // holds one token: "empty the log"
 	erasing sync.WaitGroup
@@ -56,7 +57,7 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 		return nil, err
 	}
 	life, stop := context.WithCancel(context.Background())
-	s := &Store{lock: lock, erased: make(chan struct{}, 1), stop: stop, news: make(chan struct{}, 1)}
+	s := &Store{lock: lock, free: freeOn, erased: make(chan struct{}, 1), stop: stop, news: make(chan struct{}, 1)}
 	s.path = filepath.Join(dir, Database)
 	err = backup.Settle(dir)
 	if err == nil {

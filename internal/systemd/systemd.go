@@ -61,15 +61,17 @@ func (m *Manager) Stopping() {
 	m.tell(daemon.SdNotifyStopping + "\n" + statusLine("stopping"))
 }
 
-// Watch tells that the server lives, twice in the time within which the manager
-// wants to hear of it, until ctx ends. It tells so only after alive found no
-// fault. alive may take all the time between two words: a machine that is out of
-// breath is no wedged server.
+// Watch tells that the server lives, four times in the time within which the
+// manager wants to hear of it, until ctx ends. It tells so only after alive found
+// no fault. alive may take half of that time: a machine, or a disk, that is out of
+// breath for a while is no wedged server, and a restart would not mend it. The
+// looks are closer than that, so that little of the time has passed when the
+// breath goes.
 func (m *Manager) Watch(ctx context.Context, alive func(context.Context) error) {
 	if m == nil || m.watchdog == 0 {
 		return
 	}
-	every := m.watchdog / 2
+	every, limit := m.watchdog/4, m.watchdog/2
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	well := true
@@ -79,7 +81,7 @@ func (m *Manager) Watch(ctx context.Context, alive func(context.Context) error) 
 			return
 		case <-tick.C:
 		}
-		err := within(ctx, every, alive)
+		err := within(ctx, limit, alive)
 		switch {
 		case ctx.Err() != nil:
 			return

@@ -7,6 +7,12 @@ CREATE TABLE restored (
     restored_at BIGINT NOT NULL
 );
 
+-- The runs that waited in it. Those that were submitted after the restore are not
+-- among them, and a clock could not tell them apart.
+CREATE TABLE restored_runs (
+    id TEXT PRIMARY KEY
+);
 
 -- +goose Down
+DROP TABLE restored_runs;
 DROP TABLE restored;
