@@ -48,6 +48,10 @@ knows it. The rest of that kind is in the environment, and so in the pod itself.
 {{- if .Values.state.postgres -}}
 {{- fail "state.postgres is set: Prewarm keeps its state in SQLite on a volume and has no PostgreSQL yet; take state.postgres out and use persistence" -}}
 {{- end -}}
+{{- $name := include "prewarm.fullname" . -}}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name) -}}
+{{- fail (printf "this release would be called %s, and Kubernetes wants of a Service's name a letter first, then a-z 0-9 - and no dot; set fullnameOverride to one, or take another name for the release" $name) -}}
+{{- end -}}
 {{- range $key := list "listen" "tls" "insecure" -}}
 {{- if hasKey ($.Values.config.server | default dict) $key -}}
 {{- fail (printf "config.server.%s is set: the chart sets it, by service and tls.existingSecret; take config.server.%s out" $key $key) -}}
