@@ -60,8 +60,13 @@ knows it. The rest of that kind is in the environment, and so in the pod itself.
 {{- if hasKey (.Values.config.state | default dict) "path" -}}
 {{- fail "config.state.path is set: the chart keeps the state on the volume of persistence; take config.state.path out" -}}
 {{- end -}}
-{{- if and .Values.existingConfigMap (omit .Values.config "runner") -}}
-{{- fail (printf "existingConfigMap and config.%s are both set: the configuration comes from one of them; take one out" (first (keys (omit .Values.config "runner") | sortAlpha))) -}}
+{{- /* config.runner.logs is set by the chart's own values. */ -}}
+{{- $own := keys (omit .Values.config "runner") -}}
+{{- range $key, $_ := omit (.Values.config.runner | default dict) "logs" -}}
+{{- $own = append $own (printf "runner.%s" $key) -}}
+{{- end -}}
+{{- if and .Values.existingConfigMap $own -}}
+{{- fail (printf "existingConfigMap and config.%s are both set: the configuration comes from one of them; take one out" (first (sortAlpha $own))) -}}
 {{- end -}}
 {{- range $token := (.Values.config.auth).tokens -}}
 {{- if hasKey (fromJson (include "prewarm.tokens" $)) $token.name -}}
