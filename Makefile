@@ -43,7 +43,12 @@ packages_with = $(sort $(dir $(shell grep -rlE $(1) --include='*_test.go' .)))
 tests29 = ^($(shell grep -rlE '^//go:build e2e && engine29$$' --include='*_test.go' . | xargs grep -hoE '^func Test\w+' | sed 's/^func //' | paste -sd'|'))$$
 
 .DEFAULT_GOAL := help
-.PHONY: help build image setup unit race e2e test promtool engine29 e2e29 airflow-setup airflow-unit airflow-e2e airflow-test airflow-bench install-test test-all lint fmt vet modules vuln fuzz fuzz-api benchmarks bench soak demo generate generated clean chart-test chart-generate deb release-check
+.PHONY: help build image deb demo bench soak \
+	setup unit race e2e engine29 e2e29 test promtool \
+	airflow-setup airflow-unit airflow-e2e airflow-test airflow-bench \
+	install-test chart-test chart-generate test-all \
+	vet lint fmt modules vuln fuzz fuzz-api benchmarks \
+	release-check generate generated clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^## / { print "\n" substr($$0, 4) } /^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
