@@ -16,7 +16,8 @@ GATEWAY_API_VERSION         := v1.5.1
 # How long each fuzz target runs.
 FUZZTIME ?= 10s
 
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+# A tag is v1.2.3, and its version 1.2.3.
+VERSION := $(patsubst v%,%,$(shell git describe --tags --always --dirty 2>/dev/null || echo devel))
 
 # Tools are kept outside of the tree, by version: a clean clone finds them again.
 TOOLS         := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/prewarm-tools
@@ -42,10 +43,15 @@ packages_with = $(sort $(dir $(shell grep -rlE $(1) --include='*_test.go' .)))
 tests29 = ^($(shell grep -rlE '^//go:build e2e && engine29$$' --include='*_test.go' . | xargs grep -hoE '^func Test\w+' | sed 's/^func //' | paste -sd'|'))$$
 
 .DEFAULT_GOAL := help
-.PHONY: help build image setup unit race e2e test promtool engine29 e2e29 airflow-setup airflow-unit airflow-e2e airflow-test airflow-bench install-test test-all lint fmt vet modules vuln fuzz fuzz-api benchmarks bench soak demo generate generated clean chart-test chart-generate deb release-check
+.PHONY: help build image deb demo bench soak \
+	setup unit race e2e engine29 e2e29 test promtool \
+	airflow-setup airflow-unit airflow-e2e airflow-test airflow-bench \
+	install-test chart-test chart-generate test-all \
+	vet lint fmt modules vuln fuzz fuzz-api benchmarks \
+	release-check generate generated clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^## / { print "\n" substr($$0, 4) } /^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 ## Building and trying
 
@@ -131,7 +137,7 @@ chart-test: $(chart_tools) ## test the Helm chart: lint, unit tests, schemas, it
 chart-generate: $(chart_tools) ## write the Helm chart's page, and its examples as they are rendered
 	$(chart_env) go test -tags chart -count 1 ./test/chart -run 'TestCopies|TestPage|TestExamples' -update
 
-test-all: e2e29 airflow-test install-test promtool modules generated vet lint benchmarks fuzz fuzz-api vuln ## the rest of what CI asks of a change
+test-all: e2e29 airflow-test install-test release-check promtool modules generated vet lint benchmarks fuzz fuzz-api vuln ## the rest of what CI asks of a change
 
 vet: ## look for what compiles and is wrong, in tagged files too
 	go vet ./...

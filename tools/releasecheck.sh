@@ -33,13 +33,19 @@ says() {
 set -- prewarm_*_"linux_$arch.tar.gz"
 version=${1#prewarm_}
 version=${version%_linux_*}
-tar xzf "$1" -C "$work"
-top=$work/prewarm_${version}_linux_$arch
-for file in LICENSE CHANGELOG.md docs/cli.md docs/configuration.md packaging/systemd/prewarm.service \
-	completions/prewarm.bash completions/_prewarm completions/prewarm.fish man/prewarm.1.gz man/prewarm-run.1.gz; do
-	[ -s "$top/$file" ] || refuse "$1 lacks $file"
+for system in linux_amd64 linux_arm64 darwin_amd64 darwin_arm64; do
+	top=$work/prewarm_${version}_$system
+	tar xzf "prewarm_${version}_$system.tar.gz" -C "$work"
+	for file in LICENSE CHANGELOG.md docs/cli.md docs/configuration.md packaging/systemd/prewarm.service \
+		completions/prewarm.bash completions/_prewarm completions/prewarm.fish man/prewarm.1.gz man/prewarm-run.1.gz; do
+		[ -s "$top/$file" ] || refuse "the archive of $system lacks $file"
+	done
+	go version -m "$top/prewarm" >"$work/built"
+	for setting in "GOOS=${system%_*}" "GOARCH=${system#*_}" CGO_ENABLED=0; do
+		grep -q "build	$setting\$" "$work/built" || refuse "the program in the archive of $system was not built with $setting"
+	done
 done
-says "$top/prewarm"
+says "$work/prewarm_${version}_linux_$arch/prewarm"
 
 set -- prewarm_*_"$arch.deb"
 dpkg-deb -x "$1" "$work/deb"

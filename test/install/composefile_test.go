@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -82,5 +83,30 @@ func TestComposeSetupAgain(t *testing.T) {
 	}
 	if after := c.run(exec.Command("sh", "-c", "cat secrets/*")); after != before {
 		t.Error("secrets are others than before")
+	}
+}
+
+// Airflow asks these commands for what it keeps secret. What they print is taken
+// with the newline at its end, and the name of a database that has one is another.
+func TestComposeAirflowSecrets(t *testing.T) {
+	c := newComposed(t.Context(), t)
+	said := make(map[string]string)
+	for variable, command := range c.file.Services[airflowService].Environment {
+		if name, asked := strings.CutSuffix(variable, "_CMD"); asked {
+			command = strings.ReplaceAll(command, "$$", "$") // as docker compose config writes it
+			command = strings.ReplaceAll(command, "/run/secrets/", filepath.Join(c.dir, "secrets")+"/")
+			out, err := exec.CommandContext(t.Context(), "sh", "-euc", command).Output()
+			if err != nil || len(out) == 0 {
+				t.Errorf("%s: %s prints %q: %v", variable, command, out, err)
+			}
+			said[name] = string(out)
+		}
+	}
+	if len(said) != 4 {
+		t.Errorf("Airflow asks for %d secrets, want 4", len(said))
+	}
+	const form = `^postgresql\+psycopg2://airflow:[0-9a-f]{64}@postgres/airflow$`
+	if url := said["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]; !regexp.MustCompile(form).MatchString(url) {
+		t.Errorf("the database is at %q", url)
 	}
 }

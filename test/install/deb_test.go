@@ -95,6 +95,13 @@ func TestDeb(t *testing.T) {
 	}
 	c.sh("test -s /var/lib/prewarm/prewarm.db && getent passwd prewarm")
 
+	c.sh("dpkg -i /second.deb")
+	c.want("readlink /etc/systemd/system/prewarm.service /etc/systemd/system/multi-user.target.wants/prewarm.service", "/lib/systemd/system/prewarm.service")
+	if got := c.sh("cat " + debConfig); got != edited {
+		t.Errorf("installed again, the configuration is:\n%s", got)
+	}
+	c.sh("dpkg -r prewarm")
+
 	c.sh("dpkg -P prewarm")
 	c.want("ls -d /etc/prewarm /var/lib/prewarm 2>/dev/null || true", "")
 	c.want("getent passwd prewarm || getent group prewarm || true", "")

@@ -48,6 +48,10 @@ knows it. The rest of that kind is in the environment, and so in the pod itself.
 {{- if .Values.state.postgres -}}
 {{- fail "state.postgres is set: Prewarm keeps its state in SQLite on a volume and has no PostgreSQL yet; take state.postgres out and use persistence" -}}
 {{- end -}}
+{{- $name := include "prewarm.fullname" . -}}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name) -}}
+{{- fail (printf "this release would be called %s, and Kubernetes wants of a Service's name a letter first, then a-z 0-9 - and no dot; set fullnameOverride to one, or take another name for the release" $name) -}}
+{{- end -}}
 {{- range $key := list "listen" "tls" "insecure" -}}
 {{- if hasKey ($.Values.config.server | default dict) $key -}}
 {{- fail (printf "config.server.%s is set: the chart sets it, by service and tls.existingSecret; take config.server.%s out" $key $key) -}}
@@ -56,8 +60,13 @@ knows it. The rest of that kind is in the environment, and so in the pod itself.
 {{- if hasKey (.Values.config.state | default dict) "path" -}}
 {{- fail "config.state.path is set: the chart keeps the state on the volume of persistence; take config.state.path out" -}}
 {{- end -}}
-{{- if and .Values.existingConfigMap (omit .Values.config "runner") -}}
-{{- fail (printf "existingConfigMap and config.%s are both set: the configuration comes from one of them; take one out" (first (keys (omit .Values.config "runner") | sortAlpha))) -}}
+{{- /* config.runner.logs is set by the chart's own values. */ -}}
+{{- $own := keys (omit .Values.config "runner") -}}
+{{- range $key, $_ := omit (.Values.config.runner | default dict) "logs" -}}
+{{- $own = append $own (printf "runner.%s" $key) -}}
+{{- end -}}
+{{- if and .Values.existingConfigMap $own -}}
+{{- fail (printf "existingConfigMap and config.%s are both set: the configuration comes from one of them; take one out" (first (sortAlpha $own))) -}}
 {{- end -}}
 {{- range $token := (.Values.config.auth).tokens -}}
 {{- if hasKey (fromJson (include "prewarm.tokens" $)) $token.name -}}

@@ -59,6 +59,7 @@ random | write admin-token
 random | write airflow-token
 random | write postgres-password
 random | write airflow-jwt-secret
+random | write airflow-api-key
 openssl rand -base64 32 | tr '+/' '-_' | write airflow-fernet-key
 
 # Airflow has these as one text each.
