@@ -54,10 +54,14 @@ func (r *Runner) sweepHost(ctx context.Context, h *host) {
 	if err != nil {
 		return // asked again with the next chores
 	}
+	sweep := func(c Owned) (stays bool) { return r.sweepContainer(ctx, h, engine, c) }
+	if restored {
+		sweep = func(c Owned) bool { return r.sweepRestored(h, c) }
+	}
 	var kept []string
 	strangers := 0
 	for _, c := range owned {
-		if restored && !r.sweepRestored(h, c) || !restored && !r.sweepContainer(ctx, h, engine, c) {
+		if !sweep(c) {
 			continue
 		}
 		kept = append(kept, c.ID)

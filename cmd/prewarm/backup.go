@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/docker/go-units"
 	"github.com/spf13/cobra"
@@ -36,7 +33,7 @@ func (c *cli) newBackup() *cobra.Command {
 			if args[0] == standard {
 				return c.backupToStdout(cmd)
 			}
-			contents, err := c.backupToFile(cmd.Context(), args[0], force)
+			contents, err := backup.Save(args[0], force, func(w io.Writer) (backup.Contents, error) { return c.fetchBackup(cmd.Context(), w) })
 			if err != nil {
 				return err
 			}
@@ -90,67 +87,4 @@ func (c *cli) fetchBackup(ctx context.Context, w io.Writer) (backup.Contents, er
 		err = p.err
 	}
 	return p.contents, err
-}
-
-// backupToFile writes beside the file's name, which appears once the backup is
-// proven and on disk.
-func (c *cli) backupToFile(ctx context.Context, path string, force bool) (backup.Contents, error) {
-	if err := mayWrite(path, force); err != nil {
-		return backup.Contents{}, err
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.part") // for its owner alone
-	if err != nil {
-		return backup.Contents{}, fmt.Errorf("write the backup: %w", err)
-	}
-	contents, err := c.fetchBackup(ctx, f)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = publish(f.Name(), path, force)
-	}
-	if err != nil {
-		return backup.Contents{}, errors.Join(err, os.Remove(f.Name()))
-	}
-	return contents, syncFolder(filepath.Dir(path))
-}
-
-// mayWrite refuses a file that is there, and what is no file: a rename would
-// replace /dev/null, too.
-func mayWrite(path string, force bool) error {
-	info, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return fmt.Errorf("write the backup: %w", err)
-	case info.IsDir() || info.Mode()&(fs.ModeDevice|fs.ModeNamedPipe|fs.ModeSocket) != 0:
-		return fmt.Errorf("write the backup: %s is no file; name one, or write to standard output by -", path)
-	case !force:
-		return fmt.Errorf("write the backup: %s exists already; choose another name, or use --force to replace it", path)
-	}
-	return nil
-}
-
-// publish gives a file its name. A link fails where the name is taken, however
-// shortly; some file systems know none.
-func publish(from, to string, force bool) error {
-	if !force {
-		err := os.Link(from, to)
-		if err == nil {
-			return os.Remove(from)
-		}
-		if err := mayWrite(to, false); err != nil {
-			return err
-		}
-	}
-	return os.Rename(from, to)
-}
-
-func syncFolder(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }

@@ -53,7 +53,11 @@ func (c *cli) newServe() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a, err := app.New(ctx, app.Options{Config: loaded, Watcher: config.NewWatcher(loaded), Version: buildVersion(), Manager: manager, Logger: logger})
+			o := app.Options{Config: loaded, Watcher: config.NewWatcher(loaded), Version: buildVersion(), Logger: logger}
+			if manager != nil {
+				o.Manager = manager
+			}
+			a, err := app.New(ctx, o)
 			if err != nil {
 				return err
 			}

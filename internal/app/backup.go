@@ -202,5 +202,5 @@ func prepareRestored(ctx context.Context, dir string, h backup.Head) error {
 		err = problem.New(problem.BackupBroken,
 			fmt.Sprintf("read the backup: it says that it is of instance %s, and its database is of %s", h.Instance, state.Instance()), "use another backup")
 	}
-	return errors.Join(err, state.Close(), removed(filepath.Join(dir, "lock")))
+	return errors.Join(err, state.Close(), removed(filepath.Join(dir, backup.LockName)))
 }

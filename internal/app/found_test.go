@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/prewarm/prewarm/registry"
 )
 
 func environment(pairs map[string]string) func(string) string {
@@ -97,6 +99,35 @@ func TestFindCredentials(t *testing.T) {
 		got := FindCredentials(environment(map[string]string{"DOCKER_CONFIG": dir, "REGISTRY_AUTH_FILE": podman}), c.registry)
 		if got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+// What is told of a login is what the server will find: both read the same files.
+func TestFoundCredentialsAreTheServers(t *testing.T) {
+	home, elsewhere := t.TempDir(), t.TempDir()
+	t.Setenv("HOME", home)
+	t.Setenv("DOCKER_CONFIG", elsewhere)
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	podman := filepath.Join(t.TempDir(), "auth.json")
+	t.Setenv("REGISTRY_AUTH_FILE", podman)
+	const login = `{"auth": "dXNlcjpzZWNyZXQ="}`
+	writeFile(t, podman, `{"auths": {"quay.io": `+login+`}}`)
+	for _, text := range []string{"", `{"auths": {"https://index.docker.io/v1/": ` + login + `, "ghcr.io": ` + login + `}}`} {
+		if text != "" {
+			writeFile(t, filepath.Join(elsewhere, "config.json"), text)
+		}
+		for ref, host := range map[string]string{"node": "docker.io", "ghcr.io/etl/jobs": "ghcr.io", "quay.io/etl/jobs": "quay.io"} {
+			parsed, err := registry.ParseRef(ref)
+			if err != nil {
+				t.Fatal(err)
+			}
+			client := registry.New(registry.Options{})
+			got, err := client.Credentials(t.Context(), parsed.Repository())
+			client.Close()
+			if told := FindCredentials(os.Getenv, host); err != nil || (told != "") == got.Anonymous() {
+				t.Errorf("%s: the server has %s (%v), and %q is told", host, got, err, told)
+			}
 		}
 	}
 }

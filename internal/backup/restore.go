@@ -76,8 +76,8 @@ func (r Restore) Do(in io.Reader) (Result, error) {
 	if err := settleTree(filepath.Join(r.Dir, draft), r.Dir); err != nil {
 		return Result{}, errors.Join(fmt.Errorf("bring the new state to disk: %w", err), os.RemoveAll(filepath.Join(r.Dir, draft)))
 	}
-	if exists(r.Dir, lockName) { // root may have made it, and the server has to open it
-		if err := own(filepath.Join(r.Dir, lockName), r.Dir); err != nil {
+	if exists(r.Dir, LockName) { // root may have made it, and the server has to open it
+		if err := own(filepath.Join(r.Dir, LockName), r.Dir); err != nil {
 			return Result{}, errors.Join(err, os.RemoveAll(filepath.Join(r.Dir, draft)))
 		}
 	}

@@ -15,8 +15,8 @@ import (
 // made.
 const Scratch = "backup.draft"
 
-// lockName is the lock of the state, which stays where it is: it is held.
-const lockName = "lock"
+// LockName is the lock of the state, in its folder. It stays where it is: it is held.
+const LockName = "lock"
 
 // Settle finishes what an earlier restore, or backup, left in the folder of a
 // state when it was killed. It comes before anything else there is read. The
@@ -131,7 +131,7 @@ func entries(dir string) ([]string, error) {
 // user, with logins and keys in it, and file systems have snapshots there.
 func Kept(name string) bool {
 	switch name {
-	case lockName, "lost+found", draft, decided, moving:
+	case LockName, "lost+found", draft, decided, moving:
 		return false
 	}
 	return !strings.HasPrefix(name, ".") && !strings.HasPrefix(name, aside) && !strings.HasPrefix(name, Scratch)

@@ -5,7 +5,7 @@ package problem
 type Code string
 
 // The codes, in the order in which a reader is likely to meet them. What each
-// means is in Codes.
+// means is in Kinds.
 const (
 	InvalidRequest      Code = "invalid_request"
 	InvalidConfig       Code = "invalid_config"

@@ -87,7 +87,7 @@ func (s *Store) Instance() string { return s.instance }
 // Lock makes this process the only user of the state, until it closes the file.
 // The kernel gives the lock back however the process ends.
 func Lock(dir string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(filepath.Join(dir, backup.LockName), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the lock of the state: %w", err)
 	}

@@ -19,8 +19,7 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 )
 
-// Manager is the service manager that started the program. One that is nil, for
-// a program that nobody manages, is told nothing.
+// Manager is the service manager that started the program.
 type Manager struct {
 	watchdog time.Duration // within which it wants a sign of life; 0: it wants none
 	send     func(state string) error
@@ -68,7 +67,7 @@ func (m *Manager) Stopping() {
 // looks are closer than that, so that little of the time has passed when the
 // breath goes.
 func (m *Manager) Watch(ctx context.Context, alive func(context.Context) error) {
-	if m == nil || m.watchdog == 0 {
+	if m.watchdog == 0 {
 		return
 	}
 	every, limit := m.watchdog/4, m.watchdog/2
@@ -112,9 +111,6 @@ func within(ctx context.Context, limit time.Duration, look func(context.Context)
 // tell sends what a word changes. Nothing that the server does depends on it, so
 // a manager that can't be reached is only logged.
 func (m *Manager) tell(state string) {
-	if m == nil {
-		return
-	}
 	if err := m.send(state); err != nil {
 		word, _, _ := strings.Cut(state, "\n")
 		m.logger.Warn("the service manager can't be told", "what", word, "error", err)
