@@ -133,13 +133,17 @@ class DagRun:
         return [str(record.get("event", "")) for record in self.log(task, number, map_index)]
 
     def told(self, task: str, map_index: int = -1) -> str:
-        """The last try's log, for who reads that a test failed."""
+        """The logs of all tries, for who reads that a test failed."""
         try:
-            number = self.task(task, map_index)["try_number"]
-            records = self.log(task, number, map_index)[-60:]
+            tries = range(1, self.task(task, map_index)["try_number"] + 1)
+            return "\n".join(self._told(task, number, map_index) for number in tries)
         except RuntimeError as e:
             return str(e)
-        return "\n".join(f"{r.get('timestamp', '')} {r.get('event', '')} {r.get('error_detail', '')}" for r in records)
+
+    def _told(self, task: str, number: int, map_index: int) -> str:
+        records = self.log(task, number, map_index)[-60:]
+        lines = (f"{r.get('timestamp', '')} {r.get('event', '')} {r.get('error_detail', '')}" for r in records)
+        return "\n".join((f"--- try {number}", *lines))
 
     def xcom(self, task: str, key: str = "return_value", map_index: int = -1) -> Any:
         got = self.api.call(

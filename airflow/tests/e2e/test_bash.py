@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 from typing import Any
 
@@ -111,23 +110,6 @@ def test_a_bash_command_that_ends_in_sh_is_a_template_file(world: World) -> None
     run = world.trigger("bash_file", "bash-file")
     run.wait("failed")
     assert any("TemplateNotFound" in told(record) for record in run.log("job", 1))
-
-
-def test_bash_by_dags_test(world: World) -> None:
-    """Each time the work is done, under the key that is the task's."""
-    before = {run["id"] for run in bash_runs(world)}
-    for _ in range(2):
-        world.airflow.cli("dags", "test", "bash", "2026-11-22T00:00:00+00:00")
-        (made,) = [run for run in bash_runs(world) if run["id"] not in before]
-        before.add(made["id"])
-        assert re.fullmatch(r"bash/manual__.+/job/-1", made["key"])
-        assert made["pin_scope"] == made["key"].removesuffix("/job/-1")
-        assert (made["state"], made.get("epoch", 0)) == ("succeeded", 0)
-
-
-def bash_runs(world: World) -> list[dict[str, Any]]:
-    found = world.server.get("/v1/runs", world.airflow.token, limit=1000)["runs"]
-    return [run for run in found if run.get("key", "").startswith("bash/manual__")]
 
 
 def told(record: dict[str, Any]) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from deployment import HERE, Deployment
@@ -62,6 +64,22 @@ def test_dags_test_twice_on_one_day_does_the_work_twice(still: Deployment, serve
         conf = json.dumps({"name": "twice"})
         still.cli("dags", "test", "sync", DAY, "--conf", conf, "--dagfile-path", f"{still.dags}/work.py")
         assert [line.split()[0] for line in server.entries("twice")] == ["start", "end"] * times
+
+
+def test_a_bash_task_does_the_work_under_its_own_key(still: Deployment, server: Server) -> None:
+    before: set[str] = set()
+    for _ in range(2):
+        still.cli("dags", "test", "bash", DAY, "--dagfile-path", f"{still.dags}/bash.py")
+        (made,) = [run for run in bash_runs(still, server) if run["id"] not in before]
+        before.add(made["id"])
+        assert re.fullmatch(r"bash/manual__.+/job/-1", made["key"])
+        assert made["pin_scope"] == made["key"].removesuffix("/job/-1")
+        assert (made["state"], made.get("epoch", 0)) == ("succeeded", 0)
+
+
+def bash_runs(airflow: Deployment, server: Server) -> list[dict[str, Any]]:
+    found = server.get("/v1/runs", airflow.token, limit=1000)["runs"]
+    return [run for run in found if run.get("key", "").startswith("bash/manual__")]
 
 
 # `dags test` under one id everywhere: by itself it takes the time of its start.
