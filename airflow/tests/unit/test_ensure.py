@@ -397,6 +397,19 @@ def test_the_trigger_waits_and_a_restarted_one_goes_on(fake: FakePrewarm, conn: 
     assert ensure().execute_complete({}, event) == {"node-jobs": pin}
 
 
+def test_another_tasks_event_is_not_taken(fake: FakePrewarm, conn: str) -> None:
+    fake.cool()
+    defer = deferred()
+    kwargs = json.loads(json.dumps(defer.kwargs))
+    foreign = {"want": {**kwargs["deferred"], "images": ["other"]}, "pins": {"other": "x"}}
+    with pytest.raises(TaskDeferred) as again:
+        ensure().execute_complete({}, foreign, **kwargs)
+    assert again.value.trigger.serialize() == defer.trigger.serialize()
+    fake.warm()
+    pin = fake.world.images["node-jobs"].current("latest")["pin"]
+    assert ensure().execute_complete({}, event_of(restarted(defer.trigger)), **kwargs) == {"node-jobs": pin}
+
+
 def test_the_trigger_ends_by_itself_and_a_restart_does_not_begin_its_time_anew(fake: FakePrewarm, conn: str) -> None:
     fake.cool()
     trigger = deferred(timeout=0.6).trigger
@@ -412,7 +425,7 @@ def test_refresh_looks_once_and_the_trigger_knows_what_it_saw(fake: FakePrewarm,
     newest = fake.push(warm=False)
     trigger = deferred(refresh=True).trigger
     later(0.2, fake.warm)
-    assert event_of(restarted(trigger)) == {"pins": {"node-jobs": newest}}
+    assert event_of(restarted(trigger))["pins"] == {"node-jobs": newest}
     assert len(fake.requested("POST", "/check")) == 1
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -60,6 +62,36 @@ def test_there_and_back(fake: FakePrewarm, log: Records) -> None:
     assert op.execute_complete(c, event) == "42 rows"
     assert log.with_time() == ["one", "two", "42 rows"]
     assert log.find("two").level == "WARNING"
+
+
+@pytest.mark.parametrize(
+    "foreign", [{"run_id": "another", "state": "canceled", "after": 7, "word": "w"}, {"up": 1}, None]
+)
+def test_another_tasks_event_is_not_taken(fake: FakePrewarm, log: Records, foreign: Any) -> None:
+    """SQLite gives a deleted trigger's number to the next one, and the old one's event to that one's task."""
+    end = threading.Event()
+
+    def program(run: FakeRun) -> Iterator[Any]:
+        yield "one"
+        end.wait(10)
+        yield "42 rows"
+        yield 0
+
+    fake.program = program
+    op = task(deferrable=True)
+    c = context(op)
+    with pytest.raises(TaskDeferred) as first:
+        executed(op, c)
+    kwargs = json.loads(json.dumps(first.value.kwargs))
+    with pytest.raises(TaskDeferred) as second:
+        op.execute_complete(c, foreign, **kwargs)
+    assert second.value.trigger.serialize() == first.value.trigger.serialize()
+    assert second.value.kwargs == first.value.kwargs
+    assert log.find("waits for run").level == "WARNING"
+    end.set()
+    fake.until(lambda: fake.runs[0].ended)
+    assert op.execute_complete(c, foreign, **kwargs) == "42 rows"
+    assert log.with_time() == ["one", "42 rows"]
 
 
 def test_nothing_secret_is_stored(fake: FakePrewarm, monkeypatch: pytest.MonkeyPatch) -> None:

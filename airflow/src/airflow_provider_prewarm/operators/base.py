@@ -154,12 +154,17 @@ class PrewarmOperator(BaseOperator):
         with self._stopped_by_ctrl_c():
             return Attempt(self, context).begin()
 
-    def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> Any:
-        """Settle a run that a trigger has followed, as its event says."""
+    def execute_complete(
+        self, context: Context, event: Mapping[str, Any] | None = None, deferred: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Settle a run that a trigger has followed, as its event says.
+
+        :param deferred: what the task was deferred for
+        """
         from airflow_provider_prewarm.runs.attempt import Attempt
 
         with self._stopped_by_ctrl_c():
-            return Attempt(self, context).complete(event)
+            return Attempt(self, context).complete(event, deferred)
 
     def on_kill(self) -> None:
         """Stop the run, or let it go. See ``kill``: no call of Airflow, no record in the log, within two seconds."""

@@ -79,15 +79,28 @@ class PrewarmEnsureOperator(BaseOperator):
                 return carry_on(Ensuring(want, self.log).wait(), client, wait=not self.deferrable)
             except NotYetError:
                 self.log.info("Waiting in the triggerer")
-        # The trigger keeps the time by itself: it says what was not warm.
-        self.defer(
-            trigger=PrewarmEnsureTrigger(want=want.as_json(), prewarm_conn_id=self.prewarm_conn_id),
-            method_name="execute_complete",
-        )
+        self._defer(want.as_json())
         return None
 
-    def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, str]:  # noqa: ARG002
-        """End as the trigger says."""
+    def _defer(self, want: Mapping[str, Any]) -> None:
+        # The trigger keeps the time by itself: it says what was not warm.
+        trigger = PrewarmEnsureTrigger(want=want, prewarm_conn_id=self.prewarm_conn_id)
+        self.defer(trigger=trigger, method_name="execute_complete", kwargs={"deferred": want})
+
+    def execute_complete(
+        self,
+        context: Context,  # noqa: ARG002
+        event: Mapping[str, Any],
+        deferred: Mapping[str, Any] | None = None,
+    ) -> dict[str, str]:
+        """End as the trigger says.
+
+        :param deferred: what the task waits for
+        """
+        # See Attempt: Airflow may give it the event of another task's trigger.
+        if deferred and event.get("want") != deferred:
+            self.log.warning("Airflow resumed this task with what another one waited for; it waits on")
+            self._defer(deferred)
         if "pins" in event:
             pins: dict[str, str] = event["pins"]
             for image, pin in pins.items():

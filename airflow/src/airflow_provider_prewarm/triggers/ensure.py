@@ -39,7 +39,7 @@ class PrewarmEnsureTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and fire."""
-        yield TriggerEvent(await self._outcome())
+        yield TriggerEvent({"want": self.want, **await self._outcome()})
 
     async def _outcome(self) -> dict[str, Any]:
         try:
