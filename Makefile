@@ -183,7 +183,7 @@ generate: ## make the generated files anew
 	go test ./internal/notify -run TestKindsPage -update
 	go test ./cmd/prewarm -run TestReference -update
 	go test ./config -run TestSchema -update
-	go test ./internal/metrics -run TestTable -update
+	go test ./internal/metrics -run 'TestTable|TestScrape' -update
 	go test ./test/chart -run TestCopies -update
 
 generated: ## fail if generate would change something

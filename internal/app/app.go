@@ -114,7 +114,7 @@ func (a *App) build(ctx context.Context) error {
 		Measures: a.metrics, Logger: log,
 	})
 	a.hints = hints.New(hints.Options{Setup: a.hintSetup(c), Images: looks{a.warmer}, Store: state, Logger: log})
-	if err := a.buildRunner(c, state); err != nil {
+	if err := a.buildRunner(ctx, c, state); err != nil {
 		return err
 	}
 	a.metrics.Watch(a.measured())
@@ -138,13 +138,16 @@ func (a *App) build(ctx context.Context) error {
 }
 
 // buildRunner makes what executes runs, and what it writes with.
-func (a *App) buildRunner(c *config.Config, state *store.Store) error {
+func (a *App) buildRunner(ctx context.Context, c *config.Config, state *store.Store) error {
 	log := a.opts.Logger
 	logs, err := spool.New(spool.Options{Dir: filepath.Join(c.State.Path, logsFolder)})
 	if err != nil {
 		return err
 	}
-	a.backups = &backups{dir: c.State.Path, state: state, logs: logs, version: a.opts.Version, most: mostBackup}
+	a.backups, err = newBackups(ctx, c.State.Path, state, logs, a.opts.Version)
+	if err != nil {
+		return err
+	}
 	secrets, err := sealer(c.Runner)
 	if err != nil {
 		return err

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/prewarm/prewarm/internal/backup"
-	"github.com/prewarm/prewarm/internal/metrics"
 	"github.com/prewarm/prewarm/internal/problem"
 	"github.com/prewarm/prewarm/internal/store"
 	"github.com/prewarm/prewarm/runner/spool"
@@ -34,7 +33,18 @@ type backups struct {
 	version string
 	most    time.Duration // that a backup may take
 	busy    atomic.Bool
-	last    atomic.Pointer[metrics.Backup] // that succeeded
+	last    atomic.Pointer[store.Backup] // that succeeded
+}
+
+// newBackups makes what makes backups. It knows of the last one.
+func newBackups(ctx context.Context, dir string, state *store.Store, logs *spool.Store, version string) (*backups, error) {
+	last, err := state.LastBackup(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b := &backups{dir: dir, state: state, logs: logs, version: version, most: mostBackup}
+	b.last.Store(&last)
+	return b, nil
 }
 
 // Begin fixes the moment that a backup shows. What it returns writes the backup;
@@ -69,10 +79,12 @@ func (b *backups) Begin(ctx context.Context) (write func(context.Context, io.Wri
 		defer cancel()
 		out := &counted{ctx: ctx, w: w}
 		err := errors.Join(b.write(out, copied, made), end())
-		if err == nil {
-			b.last.Store(&metrics.Backup{Made: made, Bytes: out.n, Took: time.Since(begun)})
+		if err != nil {
+			return err
 		}
-		return err
+		last := store.Backup{Made: made, Bytes: out.n, Took: time.Since(begun)}
+		b.last.Store(&last)
+		return b.state.NoteBackup(context.WithoutCancel(ctx), last) // its reader may be gone: it has all of it
 	}, nil
 }
 

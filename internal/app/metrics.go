@@ -38,10 +38,7 @@ func (a *App) measured() metrics.Sources {
 			return metrics.Configuration{Taken: r.Taken, Refused: r.Refused, Stands: !r.RefusedAt.IsZero()}
 		},
 		Backup: func() metrics.Backup {
-			if last := a.backups.last.Load(); last != nil {
-				return *last
-			}
-			return metrics.Backup{}
+			return metrics.Backup(*a.backups.last.Load())
 		},
 	}
 }

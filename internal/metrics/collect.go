@@ -137,8 +137,10 @@ func (f aroundFamilies) collect(ch chan<- prometheus.Metric, from *Sources) {
 	if from.Backup != nil {
 		if last := from.Backup(); !last.Made.IsZero() {
 			f.backedUp.when(ch, last.Made)
-			f.backupBytes.sample(ch, float64(last.Bytes))
-			f.backupTook.sample(ch, last.Took.Seconds())
+			if last.Bytes > 0 {
+				f.backupBytes.sample(ch, float64(last.Bytes))
+				f.backupTook.sample(ch, last.Took.Seconds())
+			}
 		}
 	}
 }

@@ -62,7 +62,8 @@ type Configuration struct {
 	Stands         bool // a refusal: what the files say is not in force
 }
 
-// Backup is the last one that succeeded since the start; zero: none has.
+// Backup is the last one that succeeded; zero: none has. Of one that the state was
+// restored from, only the moment is known.
 type Backup struct {
 	Made  time.Time
 	Bytes int64

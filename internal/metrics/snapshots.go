@@ -130,9 +130,9 @@ func newAroundFamilies(b *builder) aroundFamilies {
 		reloads: b.read(counter, byNothing, "configuration_reloads_total", "Attempts to put a changed configuration into force.", words("result", resultOK, "refused")),
 		refused: b.read(gauge, byNothing, "configuration_refused", "1 while what the files of the configuration say is not in force, because it was refused."),
 		backedUp: b.read(gauge, byNothing, "backup_last_success_timestamp_seconds",
-			"The moment that the last whole backup shows that was made since the server's start. Absent while there is none."),
-		backupBytes: b.read(gauge, byNothing, "backup_last_bytes", "How large that backup is."),
-		backupTook:  b.read(gauge, byNothing, "backup_last_duration_seconds", "How long it took to make, and to send."),
+			"The moment that the last whole backup shows. Absent where none was ever made."),
+		backupBytes: b.read(gauge, byNothing, "backup_last_bytes", "How large that backup is. Absent where the state was restored from it."),
+		backupTook:  b.read(gauge, byNothing, "backup_last_duration_seconds", "How long it took to make, and to send. Absent as its size is."),
 	}
 }
 

@@ -24,6 +24,7 @@ import (
 var bounds = map[string]string{
 	"acts":             "state.keep",
 	"audit":            "state.keep, and 100,000 of each caller",
+	"backups":          "one row",
 	"deliveries":       "state.keep, and 1000 of each webhook, and as many refused ones",
 	"engines":          "one of each host",
 	"given_up":         "one of each host and digest, until it is pulled again",
@@ -212,5 +213,42 @@ func TestWhatWaitedInABackup(t *testing.T) {
 	_, waited, err := s.Restored(t.Context())
 	if err != nil || !slices.Equal(waited, []string{"2-waits", "4-was-placed"}) {
 		t.Errorf("%v %v", waited, err)
+	}
+}
+
+func TestTheLastBackup(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	noon := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
+	night := store.Backup{Made: noon.Add(-12 * time.Hour), Bytes: 5 << 30, Took: 90 * time.Second}
+	s := open(t, dir)
+	last := func() store.Backup {
+		got, err := s.LastBackup(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got.Made = got.Made.UTC()
+		return got
+	}
+	if got := last(); !got.Made.IsZero() {
+		t.Errorf("of none: %+v", got)
+	}
+	for _, made := range []store.Backup{{Made: noon.Add(-36 * time.Hour)}, night} {
+		if err := s.NoteBackup(t.Context(), made); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, dir)
+	if got := last(); got != night {
+		t.Errorf("after a restart: %+v", got)
+	}
+	if err := s.MarkRestored(t.Context(), noon); err != nil {
+		t.Fatal(err)
+	}
+	if got := last(); got != (store.Backup{Made: noon}) {
+		t.Errorf("after a restore: %+v", got)
 	}
 }

@@ -124,6 +124,9 @@ func (s *Store) MarkRestored(ctx context.Context, made time.Time) error {
 		if err == nil {
 			_, err = tx.ExecContext(ctx, `INSERT INTO restored_runs (id) SELECT id FROM runs WHERE ended = 0 AND container_id = '' ON CONFLICT DO NOTHING`)
 		}
+		if err == nil {
+			_, err = tx.ExecContext(ctx, noteBackup, micros(made), 0, 0)
+		}
 		return err
 	})
 	if err != nil {
