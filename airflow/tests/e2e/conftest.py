@@ -103,7 +103,7 @@ def together(world: World, request: pytest.FixtureRequest) -> Iterator[Together]
 
 # What stops parts of Airflow or Prewarm comes after what runs at once; then what looks through all that was left; and
 # then other Airflows, for which the machine is free.
-LATE = ["test_outages", "test_secrets", "test_older"]
+LATE = ["test_outages", "test_warm", "test_secrets", "test_older"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -149,6 +149,11 @@ runner:
         current = self.get(f"/v1/images/{image}")["tracks"][0].get("current")
         return str(current["digest"]) if current else ""
 
+    def check(self, image: str) -> None:
+        """Look at its tag now."""
+        headers = {"Authorization": f"Bearer {self.tokens['boss']}"}
+        self._http.post(f"/v1/images/{image}/check", headers=headers).raise_for_status()
+
     def push(self, version: str) -> str:
         """Push another image under the tag and wait until it is live on all hosts."""
         digest = self.rig.push(f"{REPOSITORY}:latest", version)

@@ -1,7 +1,8 @@
-"""Several tasks of one DAG run: mapped ones, and ones with a push between them."""
+"""Several tasks of one DAG run: mapped ones, and ones with a push between them; and one that makes sure of an image."""
 
 from __future__ import annotations
 
+from airflow_provider_prewarm.operators.ensure import PrewarmEnsureOperator
 from airflow_provider_prewarm.operators.run import PrewarmRunOperator
 
 try:
@@ -24,3 +25,6 @@ with DAG("pushed", schedule=None, params={"gate": "/nonexistent"}, catchup=False
         task_id="later", image="node-jobs", command=["version"], deferrable=False, repin="on_clear"
     )
     first >> gate >> second >> later
+
+with DAG("sure", schedule=None, catchup=False):
+    PrewarmEnsureOperator(task_id="job", images=["node"], refresh=True, deferrable=True)
