@@ -287,6 +287,34 @@ def test_a_trigger_that_is_refused(fake: FakePrewarm, log: Records) -> None:
     assert "unauthenticated" in log.find("followed here").message
 
 
+@pytest.mark.parametrize("foreign", [None, "2026-01-01", {"run_id": "old", "state": "canceled", "after": 7, "word": "w"}])
+def test_an_event_of_another_tasks_trigger(fake: FakePrewarm, log: Records, foreign: Any) -> None:
+    """SQLite gives a trigger the number of one that was deleted, and the triggerer may still have that one."""
+    op = task(deferrable=True)
+    c = context(op)
+    with pytest.raises(TaskDeferred) as first:
+        executed(op, c)
+    run = fake.started()
+    told = json.loads(json.dumps(first.value.kwargs))
+    with pytest.raises(TaskDeferred) as again:
+        op.execute_complete(c, foreign, **told)
+    assert again.value.trigger.serialize() == first.value.trigger.serialize()
+    assert again.value.kwargs == told
+    assert "another task's trigger" in log.find("another task's trigger").message
+    run.line("42 rows")
+    run.end()
+    assert op.execute_complete(c, foreign, **told) == "42 rows", "it has ended meanwhile"
+
+
+def test_an_event_of_its_own_trigger(fake: FakePrewarm) -> None:
+    fake.program = lambda run: ["42 rows", 0]
+    op = task(deferrable=True)
+    c = context(op)
+    with pytest.raises(TaskDeferred) as e:
+        executed(op, c)
+    assert op.execute_complete(c, event_of(e.value.trigger), **(e.value.kwargs or {})) == "42 rows"
+
+
 def test_an_event_of_nothing() -> None:
     op = task()
     with pytest.raises(exceptions.PrewarmError, match="names no run"):
@@ -322,10 +350,11 @@ def state(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         pytest.skip("no GetTaskStates")
     from airflow.sdk.execution_time import task_runner
 
-    told = SimpleNamespace(state="deferred", asked=[], error=None)
+    told = SimpleNamespace(state="deferred", asked=[], error=None, delay=0)
 
     async def asend(message: Any) -> Any:
         told.asked.append(message)
+        await asyncio.sleep(told.delay)
         if told.error:
             raise told.error
         name = "import" if message.map_index is None else f"import_{message.map_index}"
@@ -393,6 +422,28 @@ def test_release(fake: FakePrewarm, state: SimpleNamespace) -> None:
     state.state = "failed"
     assert killed(fake, cancel=False).state == "running"
     assert not state.asked
+
+
+def test_a_kill_that_airflow_cancels_itself(fake: FakePrewarm, state: SimpleNamespace) -> None:
+    """It does so a second after each other, as long as the trigger has not ended; its answer may take longer."""
+    state.state, state.delay = "failed", 0.3
+    op = task(deferrable=True)
+    trigger = deferred(op, context(op))
+    trigger.task_instance = SimpleNamespace(
+        dag_id="etl", run_id="manual__1", task_id="import", map_index=-1, try_number=1
+    )
+    run = fake.started()
+
+    async def kill() -> None:
+        killing = asyncio.create_task(trigger.on_kill())
+        await asyncio.sleep(0.1)
+        killing.cancel()
+        await asyncio.wait([killing])
+        assert run.state == "running"
+        await asyncio.sleep(0.6)
+
+    asyncio.run(kill())
+    assert run.state == "canceled"
 
 
 @pytest.mark.skipif(not AIRFLOW_3, reason="Airflow 2 has no such call")

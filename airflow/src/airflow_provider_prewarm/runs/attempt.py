@@ -31,6 +31,8 @@ from airflow_provider_prewarm.runs.task import executes, try_of
 _LATE = 5.0
 # Seconds for one call then.
 _CALL = 1.0
+# The state of a run in place of an event that was of another one.
+_STRANGER = "stranger"
 # Seconds for the first line of a log that is there.
 _FIRST_LINE = 10.0
 
@@ -66,6 +68,19 @@ class Attempt:
             except AirflowTaskTimeout as e:
                 return self._late(hook.server, kill, e)
 
+    def own(self, event: Mapping[str, Any] | None, run: str, word: str, after: int) -> Mapping[str, Any] | None:
+        """The event, unless it is of another deferral's trigger; then one that has the task deferred again.
+
+        Airflow knows a trigger by the number of its row. SQLite gives the number of a row that was deleted, after a
+        clear, say, to the next one; a triggerer that still has the old trigger takes its event for this task's.
+
+        :param run: what this task was deferred for; empty: that is not known
+        """
+        if not run or (isinstance(event, Mapping) and str(event.get("run_id")) == run):
+            return event
+        self.operator.log.warning("Prewarm: another task's trigger answered, not that of run %s, which goes on", run)
+        return {"run_id": run, "state": _STRANGER, "after": after, "word": word}
+
     def complete(self, event: Mapping[str, Any] | None) -> Any:
         """Settle a run that a trigger has followed.
 
@@ -91,7 +106,7 @@ class Attempt:
                     self._context["ti"], self._this.number, ask.key_of(op, self._this), str(run.get("key") or "")
                 )
                 if not run["ended"]:
-                    if lost:
+                    if lost or event.get("state") == _STRANGER:
                         self._defer(run_id, word, after)
                     # A trigger that is refused what the worker gets would be refused again, at once and for ever.
                     op.log.warning("Prewarm: followed here, since the trigger was refused: %s", event.get("state"))
@@ -127,7 +142,8 @@ class Attempt:
         kill, op._kill = op._kill, None  # from here on the run is the trigger's
         if kill:
             kill.check()
-        op.defer(trigger=trigger, method_name="execute_complete")
+        told = {"run_id": run, "word": word, "after": after}
+        op.defer(trigger=trigger, method_name="execute_complete", kwargs=told)
         raise AssertionError("defer raises")
 
     # What is told of the run at once.
