@@ -14,6 +14,8 @@ from tasks import Execution, context, executed, task
 
 from airflow_provider_prewarm import exceptions
 from airflow_provider_prewarm._compat import AIRFLOW_3
+from airflow_provider_prewarm.hooks.prewarm import PrewarmHook
+from airflow_provider_prewarm.triggers import run as trigger_module
 from airflow_provider_prewarm.triggers.run import RunTrigger
 from fake_prewarm import FakePrewarm, FakeRun, stderr
 
@@ -287,7 +289,9 @@ def test_a_trigger_that_is_refused(fake: FakePrewarm, log: Records) -> None:
     assert "unauthenticated" in log.find("followed here").message
 
 
-@pytest.mark.parametrize("foreign", [None, "2026-01-01", {"run_id": "old", "state": "canceled", "after": 7, "word": "w"}])
+@pytest.mark.parametrize(
+    "foreign", [None, "2026-01-01", {"run_id": "old", "state": "canceled", "after": 7, "word": "w"}]
+)
 def test_an_event_of_another_tasks_trigger(fake: FakePrewarm, log: Records, foreign: Any) -> None:
     """SQLite gives a trigger the number of one that was deleted, and the triggerer may still have that one."""
     op = task(deferrable=True)
@@ -313,6 +317,44 @@ def test_an_event_of_its_own_trigger(fake: FakePrewarm) -> None:
     with pytest.raises(TaskDeferred) as e:
         executed(op, c)
     assert op.execute_complete(c, event_of(e.value.trigger), **(e.value.kwargs or {})) == "42 rows"
+
+
+def without_connection(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    """A triggerer that Airflow tells of none so many times: it says so, too, where its database is busy."""
+    original, left = PrewarmHook.aserver, [None] * times
+
+    async def aserver(hook: PrewarmHook) -> Any:
+        if left:
+            left.pop()
+            raise LookupError("The conn_id `prewarm_default` isn't defined")
+        return await original(hook)
+
+    monkeypatch.setattr(PrewarmHook, "aserver", aserver)
+    monkeypatch.setattr(trigger_module, "_LOOKS", (0.01, 0.01))
+
+
+def test_a_connection_that_is_not_told_for_a_moment(fake: FakePrewarm, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake.program = lambda run: ["42 rows", 0]
+    op = task(deferrable=True)
+    trigger = deferred(op, context(op))
+    without_connection(monkeypatch, times=2)
+    assert event_of(trigger)["state"] == "succeeded"
+
+
+def test_a_triggerer_without_the_connection(fake: FakePrewarm, log: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run goes on, and so a worker follows it; a trigger that fails would end the try."""
+    op = task(deferrable=True)
+    c = context(op)
+    trigger = deferred(op, c)
+    run = fake.started()
+    without_connection(monkeypatch, times=3)
+    event = event_of(trigger)
+    assert event == {"run_id": run.id, "state": "no_connection", "after": 0, "word": trigger.word}
+    thread = Execution(op, c, event)
+    run.line("42 rows")
+    run.end()
+    assert thread.result() == "42 rows"
+    assert log.with_time() == ["42 rows"]
 
 
 def test_an_event_of_nothing() -> None:
