@@ -14,8 +14,6 @@ from tasks import Execution, context, executed, task
 
 from airflow_provider_prewarm import exceptions
 from airflow_provider_prewarm._compat import AIRFLOW_3
-from airflow_provider_prewarm.hooks.prewarm import PrewarmHook
-from airflow_provider_prewarm.triggers import run as trigger_module
 from airflow_provider_prewarm.triggers.run import RunTrigger
 from fake_prewarm import FakePrewarm, FakeRun, stderr
 
@@ -319,35 +317,21 @@ def test_an_event_of_its_own_trigger(fake: FakePrewarm) -> None:
     assert op.execute_complete(c, event_of(e.value.trigger), **(e.value.kwargs or {})) == "42 rows"
 
 
-def without_connection(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
-    """A triggerer that Airflow tells of none so many times: it says so, too, where its database is busy."""
-    original, left = PrewarmHook.aserver, [None] * times
-
-    async def aserver(hook: PrewarmHook) -> Any:
-        if left:
-            left.pop()
-            raise LookupError("The conn_id `prewarm_default` isn't defined")
-        return await original(hook)
-
-    monkeypatch.setattr(PrewarmHook, "aserver", aserver)
-    monkeypatch.setattr(trigger_module, "_LOOKS", (0.01, 0.01))
-
-
-def test_a_connection_that_is_not_told_for_a_moment(fake: FakePrewarm, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_that_is_not_told_for_a_moment(fake: FakePrewarm, without_connection: Any) -> None:
     fake.program = lambda run: ["42 rows", 0]
     op = task(deferrable=True)
     trigger = deferred(op, context(op))
-    without_connection(monkeypatch, times=2)
+    without_connection(2)
     assert event_of(trigger)["state"] == "succeeded"
 
 
-def test_a_triggerer_without_the_connection(fake: FakePrewarm, log: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_triggerer_without_the_connection(fake: FakePrewarm, log: Records, without_connection: Any) -> None:
     """The run goes on, and so a worker follows it; a trigger that fails would end the try."""
     op = task(deferrable=True)
     c = context(op)
     trigger = deferred(op, c)
     run = fake.started()
-    without_connection(monkeypatch, times=3)
+    without_connection(3)
     event = event_of(trigger)
     assert event == {"run_id": run.id, "state": "no_connection", "after": 0, "word": trigger.word}
     thread = Execution(op, c, event)

@@ -19,8 +19,6 @@ from airflow_provider_prewarm.runs.printer import Printer, emitter, stderr_level
 # Seconds for a cancel, and for which it is tried.
 _CALL = 2.0
 _WITHIN = 5.0
-# Seconds between two looks at the connection.
-_LOOKS = (1.0, 3.0, 9.0)
 # Cancels that are under way: an event loop alone does not keep a task alive.
 _stopping: set[asyncio.Task[None]] = set()
 
@@ -83,7 +81,7 @@ class RunTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Give one event: the run, its state, and how much of its log is printed."""
         try:
-            opened = await self._open()
+            opened = await self._hook.aopen(self._lost)
         except Exception as e:  # whatever a missing connection, a secrets backend or a file raises
             self._lost(f"its connection can't be used here, so that a worker follows it: {e}")
             yield TriggerEvent(
@@ -101,18 +99,6 @@ class RunTrigger(BaseTrigger):
             except RequestRefused as e:
                 state = e.code  # the task asks again, and is told why
         yield TriggerEvent({"run_id": self.run_id, "state": state, "after": follower.after, "word": self.word})
-
-    async def _open(self) -> AsyncClient:
-        """Ask Airflow for the connection. While it can't look, its answer is that there is none: so several times."""
-        for pause in _LOOKS:
-            try:
-                await self._hook.aserver()
-                return self._hook.get_async_conn()
-            except Exception as e:
-                self._lost(f"its connection can't be used: {e}; trying again in {pause:g} s")
-            await asyncio.sleep(pause)
-        await self._hook.aserver()
-        return self._hook.get_async_conn()
 
     async def on_kill(self) -> None:
         """Stop the run of a deferred task whose state somebody set (Airflow 3.3 and later).
