@@ -436,3 +436,13 @@ def test_a_trigger_whose_server_stays_away_says_so(fake: FakePrewarm, conn: str)
         event = event_of(restarted(trigger))
     with pytest.raises(RequestRefused, match="unavailable"):
         ensure().execute_complete({}, event)
+
+
+def test_a_trigger_that_is_not_told_the_connection_asks_again(
+    fake: FakePrewarm, conn: str, without_connection: Any
+) -> None:
+    fake.cool()
+    trigger = deferred().trigger
+    fake.warm()
+    without_connection(2)
+    assert "pins" in event_of(restarted(trigger))

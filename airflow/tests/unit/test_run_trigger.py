@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 import time
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -62,36 +60,6 @@ def test_there_and_back(fake: FakePrewarm, log: Records) -> None:
     assert op.execute_complete(c, event) == "42 rows"
     assert log.with_time() == ["one", "two", "42 rows"]
     assert log.find("two").level == "WARNING"
-
-
-@pytest.mark.parametrize(
-    "foreign", [{"run_id": "another", "state": "canceled", "after": 7, "word": "w"}, {"up": 1}, None]
-)
-def test_another_tasks_event_is_not_taken(fake: FakePrewarm, log: Records, foreign: Any) -> None:
-    """SQLite gives a deleted trigger's number to the next one, and the old one's event to that one's task."""
-    end = threading.Event()
-
-    def program(run: FakeRun) -> Iterator[Any]:
-        yield "one"
-        end.wait(10)
-        yield "42 rows"
-        yield 0
-
-    fake.program = program
-    op = task(deferrable=True)
-    c = context(op)
-    with pytest.raises(TaskDeferred) as first:
-        executed(op, c)
-    kwargs = json.loads(json.dumps(first.value.kwargs))
-    with pytest.raises(TaskDeferred) as second:
-        op.execute_complete(c, foreign, **kwargs)
-    assert second.value.trigger.serialize() == first.value.trigger.serialize()
-    assert second.value.kwargs == first.value.kwargs
-    assert log.find("waits for run").level == "WARNING"
-    end.set()
-    fake.until(lambda: fake.runs[0].ended)
-    assert op.execute_complete(c, foreign, **kwargs) == "42 rows"
-    assert log.with_time() == ["one", "42 rows"]
 
 
 def test_nothing_secret_is_stored(fake: FakePrewarm, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -319,6 +287,60 @@ def test_a_trigger_that_is_refused(fake: FakePrewarm, log: Records) -> None:
     assert "unauthenticated" in log.find("followed here").message
 
 
+@pytest.mark.parametrize(
+    "foreign", [None, "2026-01-01", {"run_id": "old", "state": "canceled", "after": 7, "word": "w"}]
+)
+def test_an_event_of_another_tasks_trigger(fake: FakePrewarm, log: Records, foreign: Any) -> None:
+    """SQLite gives a trigger the number of one that was deleted, and the triggerer may still have that one."""
+    op = task(deferrable=True)
+    c = context(op)
+    with pytest.raises(TaskDeferred) as first:
+        executed(op, c)
+    run = fake.started()
+    told = json.loads(json.dumps(first.value.kwargs))
+    with pytest.raises(TaskDeferred) as again:
+        op.execute_complete(c, foreign, **told)
+    assert again.value.trigger.serialize() == first.value.trigger.serialize()
+    assert again.value.kwargs == told
+    assert "another task's trigger" in log.find("another task's trigger").message
+    run.line("42 rows")
+    run.end()
+    assert op.execute_complete(c, foreign, **told) == "42 rows", "it has ended meanwhile"
+
+
+def test_an_event_of_its_own_trigger(fake: FakePrewarm) -> None:
+    fake.program = lambda run: ["42 rows", 0]
+    op = task(deferrable=True)
+    c = context(op)
+    with pytest.raises(TaskDeferred) as e:
+        executed(op, c)
+    assert op.execute_complete(c, event_of(e.value.trigger), **(e.value.kwargs or {})) == "42 rows"
+
+
+def test_a_connection_that_is_not_told_for_a_moment(fake: FakePrewarm, without_connection: Any) -> None:
+    fake.program = lambda run: ["42 rows", 0]
+    op = task(deferrable=True)
+    trigger = deferred(op, context(op))
+    without_connection(2)
+    assert event_of(trigger)["state"] == "succeeded"
+
+
+def test_a_triggerer_without_the_connection(fake: FakePrewarm, log: Records, without_connection: Any) -> None:
+    """The run goes on, and so a worker follows it; a trigger that fails would end the try."""
+    op = task(deferrable=True)
+    c = context(op)
+    trigger = deferred(op, c)
+    run = fake.started()
+    without_connection(3)
+    event = event_of(trigger)
+    assert event == {"run_id": run.id, "state": "no_connection", "after": 0, "word": trigger.word}
+    thread = Execution(op, c, event)
+    run.line("42 rows")
+    run.end()
+    assert thread.result() == "42 rows"
+    assert log.with_time() == ["42 rows"]
+
+
 def test_an_event_of_nothing() -> None:
     op = task()
     with pytest.raises(exceptions.PrewarmError, match="names no run"):
@@ -354,10 +376,11 @@ def state(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         pytest.skip("no GetTaskStates")
     from airflow.sdk.execution_time import task_runner
 
-    told = SimpleNamespace(state="deferred", asked=[], error=None)
+    told = SimpleNamespace(state="deferred", asked=[], error=None, delay=0)
 
     async def asend(message: Any) -> Any:
         told.asked.append(message)
+        await asyncio.sleep(told.delay)
         if told.error:
             raise told.error
         name = "import" if message.map_index is None else f"import_{message.map_index}"
@@ -425,6 +448,28 @@ def test_release(fake: FakePrewarm, state: SimpleNamespace) -> None:
     state.state = "failed"
     assert killed(fake, cancel=False).state == "running"
     assert not state.asked
+
+
+def test_a_kill_that_airflow_cancels_itself(fake: FakePrewarm, state: SimpleNamespace) -> None:
+    """It does so a second after each other, as long as the trigger has not ended; its answer may take longer."""
+    state.state, state.delay = "failed", 0.3
+    op = task(deferrable=True)
+    trigger = deferred(op, context(op))
+    trigger.task_instance = SimpleNamespace(
+        dag_id="etl", run_id="manual__1", task_id="import", map_index=-1, try_number=1
+    )
+    run = fake.started()
+
+    async def kill() -> None:
+        killing = asyncio.create_task(trigger.on_kill())
+        await asyncio.sleep(0.1)
+        killing.cancel()
+        await asyncio.wait([killing])
+        assert run.state == "running"
+        await asyncio.sleep(0.6)
+
+    asyncio.run(kill())
+    assert run.state == "canceled"
 
 
 @pytest.mark.skipif(not AIRFLOW_3, reason="Airflow 2 has no such call")

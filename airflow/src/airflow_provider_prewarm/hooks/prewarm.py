@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +13,9 @@ from airflow_provider_prewarm.api.client import AsyncClient, Client
 from airflow_provider_prewarm.api.connection import DEFAULT_CONN_ID, Server, server_of
 from airflow_provider_prewarm.exceptions import PrewarmError, RequestRefused
 from airflow_provider_prewarm.form import BEHAVIOUR, widgets
+
+# Seconds between two looks of a trigger at its connection.
+_LOOKS = (1.0, 3.0, 9.0)
 
 
 class PrewarmHook(BaseHook):
@@ -53,6 +57,21 @@ class PrewarmHook(BaseHook):
     def get_async_conn(self) -> AsyncClient:
         """The same for an event loop, once ``aserver`` was awaited."""
         return AsyncClient(self.server)
+
+    async def aopen(self, told: Callable[[str], None]) -> AsyncClient:
+        """A client for an event loop. While Airflow can't look, it says that there is no connection: so several times.
+
+        :param told: is told why it is tried again
+        """
+        for pause in _LOOKS:
+            try:
+                await self.aserver()
+                return self.get_async_conn()
+            except Exception as e:  # whatever a missing connection, a secrets backend or a file raises
+                told(f"the connection can't be used: {e}; trying again in {pause:g} s")
+            await asyncio.sleep(pause)
+        await self.aserver()
+        return self.get_async_conn()
 
     def test_connection(self) -> tuple[bool, str]:
         """Whether the server answers, takes the token, and would take a run of it."""

@@ -155,16 +155,23 @@ class PrewarmOperator(BaseOperator):
             return Attempt(self, context).begin()
 
     def execute_complete(
-        self, context: Context, event: Mapping[str, Any] | None = None, deferred: Mapping[str, Any] | None = None
+        self,
+        context: Context,
+        event: Mapping[str, Any] | None = None,
+        *,
+        run_id: str = "",
+        word: str = "",
+        after: int = 0,
     ) -> Any:
         """Settle a run that a trigger has followed, as its event says.
 
-        :param deferred: what the task was deferred for
+        :param run_id: the run that this task was deferred for; this and the rest is what the trigger was given
         """
         from airflow_provider_prewarm.runs.attempt import Attempt
 
         with self._stopped_by_ctrl_c():
-            return Attempt(self, context).complete(event, deferred)
+            attempt = Attempt(self, context)
+            return attempt.complete(attempt.own(event, run_id, word, after))
 
     def on_kill(self) -> None:
         """Stop the run, or let it go. See ``kill``: no call of Airflow, no record in the log, within two seconds."""

@@ -298,12 +298,10 @@ class PrewarmDockerOperator(PrewarmOperator):
         self._place()
         return inspect.unwrap(PrewarmOperator.execute)(self, context)
 
-    def execute_complete(
-        self, context: Context, event: Mapping[str, Any] | None = None, deferred: Mapping[str, Any] | None = None
-    ) -> Any:
+    def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None, **deferred: Any) -> Any:
         """Settle a run that a trigger has followed, as its event says."""
         self._keep_lines()
-        return super().execute_complete(context, event, deferred)
+        return super().execute_complete(context, event, **deferred)
 
     def on_kill(self) -> None:
         """Stop the run, or DockerOperator's container."""

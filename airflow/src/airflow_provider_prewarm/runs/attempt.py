@@ -31,10 +31,10 @@ from airflow_provider_prewarm.runs.task import executes, try_of
 _LATE = 5.0
 # Seconds for one call then.
 _CALL = 1.0
+# The state of a run in place of an event that was of another one.
+_STRANGER = "stranger"
 # Seconds for the first line of a log that is there.
 _FIRST_LINE = 10.0
-# The state in the event of a run that no trigger has told anything of.
-_NOT_FOLLOWED = "not followed"
 
 
 class Attempt:
@@ -68,13 +68,24 @@ class Attempt:
             except AirflowTaskTimeout as e:
                 return self._late(hook.server, kill, e)
 
-    def complete(self, event: Mapping[str, Any] | None, deferred: Mapping[str, Any] | None) -> Any:
+    def own(self, event: Mapping[str, Any] | None, run: str, word: str, after: int) -> Mapping[str, Any] | None:
+        """The event, unless it is of another deferral's trigger; then one that has the task deferred again.
+
+        Airflow knows a trigger by the number of its row. SQLite gives the number of a row that was deleted, after a
+        clear, say, to the next one; a triggerer that still has the old trigger takes its event for this task's.
+
+        :param run: what this task was deferred for; empty: that is not known
+        """
+        if not run or (isinstance(event, Mapping) and str(event.get("run_id")) == run):
+            return event
+        self.operator.log.warning("Prewarm: another task's trigger answered, not that of run %s, which goes on", run)
+        return {"run_id": run, "state": _STRANGER, "after": after, "word": word}
+
+    def complete(self, event: Mapping[str, Any] | None) -> Any:
         """Settle a run that a trigger has followed.
 
         :param event: of the trigger: the run, its state, the number of the last line that is printed, the try's word
-        :param deferred: what the task was deferred for, as an event; None: a release that did not keep it deferred it
         """
-        event = self._of_this_task(event, deferred)
         if not event or "run_id" not in event:
             raise PrewarmError(f"the trigger said {event!r}, which names no run")
         op = self.operator
@@ -84,7 +95,6 @@ class Attempt:
         kill = self._new_kill(hook.server, word, run_id)
         # Where the trigger has lost the server, it has been tried for long enough.
         lost = event.get("state") == UNAVAILABLE
-        again = lost or event.get("state") == _NOT_FOLLOWED
         patience = Patience(0) if lost else op._patience()
         with hook.get_conn() as client:
             try:
@@ -96,7 +106,7 @@ class Attempt:
                     self._context["ti"], self._this.number, ask.key_of(op, self._this), str(run.get("key") or "")
                 )
                 if not run["ended"]:
-                    if again:
+                    if lost or event.get("state") == _STRANGER:
                         self._defer(run_id, word, after)
                     # A trigger that is refused what the worker gets would be refused again, at once and for ever.
                     op.log.warning("Prewarm: followed here, since the trigger was refused: %s", event.get("state"))
@@ -104,23 +114,6 @@ class Attempt:
                 return settle(op, self._context, client, ended, self._printer, None)
             except AirflowTaskTimeout as e:
                 return self._late(hook.server, kill, e)
-
-    def _of_this_task(
-        self, event: Mapping[str, Any] | None, deferred: Mapping[str, Any] | None
-    ) -> Mapping[str, Any] | None:
-        """Refuse another task's event.
-
-        Airflow gives an event to the task that has the trigger's number. SQLite gives the number of a trigger that was
-        deleted, because its task was cleared, say, to the next one: while the old one still runs, in the triggerer.
-        """
-        if not deferred or (event and event.get("run_id") == deferred["run_id"]):
-            return event
-        self.operator.log.warning(
-            "Prewarm: Airflow resumed this task with what another one waited for (%s); it waits for run %s on",
-            (event or {}).get("run_id"),
-            deferred["run_id"],
-        )
-        return {**deferred, "state": _NOT_FOLLOWED}
 
     def _new_kill(self, server: Server, word: str, run: str = "") -> Kill:
         op = self.operator
@@ -149,8 +142,8 @@ class Attempt:
         kill, op._kill = op._kill, None  # from here on the run is the trigger's
         if kill:
             kill.check()
-        deferred = {"run_id": run, "word": word, "after": after}
-        op.defer(trigger=trigger, method_name="execute_complete", kwargs={"deferred": deferred})
+        told = {"run_id": run, "word": word, "after": after}
+        op.defer(trigger=trigger, method_name="execute_complete", kwargs=told)
         raise AssertionError("defer raises")
 
     # What is told of the run at once.

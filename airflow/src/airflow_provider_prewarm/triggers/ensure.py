@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
-from asgiref.sync import sync_to_async
 
 from airflow_provider_prewarm.api.connection import DEFAULT_CONN_ID
 from airflow_provider_prewarm.exceptions import RequestRefused, ServerUnavailable
@@ -43,9 +42,7 @@ class PrewarmEnsureTrigger(BaseTrigger):
 
     async def _outcome(self) -> dict[str, Any]:
         try:
-            # Airflow is asked for the connection, and certificates are read: neither may hold up the event loop.
-            client = await sync_to_async(PrewarmHook(self.prewarm_conn_id).get_async_conn)()
-            async with client:
+            async with await PrewarmHook(self.prewarm_conn_id).aopen(self.log.warning) as client:
                 talk = Ensuring(Want.of_json(self.want), self.log).wait()
                 return {"pins": await acarry_on(talk, client, asyncio.sleep)}
         except RequestRefused as e:

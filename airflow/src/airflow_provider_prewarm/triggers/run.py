@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -18,6 +19,8 @@ from airflow_provider_prewarm.runs.printer import Printer, emitter, stderr_level
 # Seconds for a cancel, and for which it is tried.
 _CALL = 2.0
 _WITHIN = 5.0
+# Cancels that are under way: an event loop alone does not keep a task alive.
+_stopping: set[asyncio.Task[None]] = set()
 
 
 class RunTrigger(BaseTrigger):
@@ -77,9 +80,16 @@ class RunTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Give one event: the run, its state, and how much of its log is printed."""
-        await self._hook.aserver()
+        try:
+            opened = await self._hook.aopen(self._lost)
+        except Exception as e:  # whatever a missing connection, a secrets backend or a file raises
+            self._lost(f"its connection can't be used here, so that a worker follows it: {e}")
+            yield TriggerEvent(
+                {"run_id": self.run_id, "state": "no_connection", "after": self.after, "word": self.word}
+            )
+            return
         printer = Printer(emitter(self.trigger_id), stderr_level_of(self.stderr_level), keep=0)
-        async with self._hook.get_async_conn() as client:
+        async with opened as client:
             patience = Patience(self.reconnect_timeout, self._lost)
             follower = AsyncFollower(client, self.run_id, printer.line, patience, self.after, self.silence)
             try:
@@ -95,9 +105,18 @@ class RunTrigger(BaseTrigger):
 
         Airflow calls this, too, where another triggerer has taken this trigger over. So Airflow is asked, and where it
         can't tell, the run goes on: the server ends it once nobody asks for it any more.
+
+        Until it hears that the trigger has ended, Airflow cancels it anew with each of its loops, a second apart, and
+        this with it. So what is to be done is a task of its own, and goes on.
         """
         if not self.cancel:
             return
+        stop = asyncio.create_task(self._stop())
+        _stopping.add(stop)
+        stop.add_done_callback(_stopping.discard)
+        await asyncio.shield(stop)
+
+    async def _stop(self) -> None:
         state = await self._task_state()
         if state in ("deferred", None):
             return
