@@ -5,7 +5,6 @@ package e2e
 import (
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/prewarm/prewarm/test/fleet"
 	"github.com/prewarm/prewarm/test/prewarmtest"
@@ -62,16 +61,12 @@ func TestAMirrorIsFilledOnce(t *testing.T) {
 	})
 }
 
-// settled gives the bytes of blobs that a registry sent, once it sends no more: a
-// cache goes on to store what its client has already.
-func settled(t *testing.T, r *fleet.Registry) (sent int64) {
+// settled gives the bytes of blobs that a registry sent, once it sends no more.
+func settled(t *testing.T, r *fleet.Registry) int64 {
 	t.Helper()
-	quiet := time.Now()
-	await(t, "a registry that sends nothing", func() bool {
-		if now := r.Gate.Counts().BlobBytes; now != sent {
-			sent, quiet = now, time.Now()
-		}
-		return time.Since(quiet) > 2*time.Second
-	})
-	return sent
+	counts, err := r.Gate.Quiet(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return counts.BlobBytes
 }
