@@ -128,7 +128,7 @@ func TestSIGTERMWhileQueued(t *testing.T) {
 
 func awaitRuns(t *testing.T, f *fleet) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		all, err := f.api.Runs(t.Context())
 		switch {
 		case err != nil:

@@ -212,7 +212,7 @@ func (f *fleet) warm(ctx context.Context, n int) error {
 
 // await waits until jobs is as it is wanted.
 func (f *fleet) await(ctx context.Context, wanted func(api.Image) bool) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for {
 		image, err := f.api.Image(ctx, "jobs")

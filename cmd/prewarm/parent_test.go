@@ -23,7 +23,7 @@ func orphan(t *testing.T, s *stub, prefix string) string {
 	if err := shell.Start(); err != nil {
 		t.Fatal(err)
 	}
-	until(t, 10*time.Second, func() bool {
+	until(t, time.Minute, func() bool {
 		printed, _ := os.ReadFile(out) // it comes with the first line
 		return strings.Contains(string(printed), "line 1")
 	})
@@ -49,7 +49,7 @@ func until(t *testing.T, limit time.Duration, so func() bool) {
 func statusOf(t *testing.T, file string) string {
 	t.Helper()
 	var status []byte
-	until(t, 10*time.Second, func() (there bool) {
+	until(t, time.Minute, func() (there bool) {
 		var err error
 		status, err = os.ReadFile(file)
 		return err == nil
@@ -117,7 +117,7 @@ func killTask(t *testing.T, s *stub, command string) string {
 	if err := task.Start(); err != nil {
 		t.Fatal(err)
 	}
-	until(t, 10*time.Second, func() bool {
+	until(t, time.Minute, func() bool {
 		printed, _ := os.ReadFile(out) // it comes with the first line
 		return strings.Contains(string(printed), "line 1")
 	})

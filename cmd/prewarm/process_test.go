@@ -49,7 +49,7 @@ func (o *output) String() string {
 // await waits until the output contains a text.
 func (o *output) await(t *testing.T, text string) {
 	t.Helper()
-	limit := time.After(10 * time.Second)
+	limit := time.After(time.Minute)
 	for !strings.Contains(o.String(), text) {
 		select {
 		case <-o.printed:
@@ -135,7 +135,7 @@ func (f *fleet) theRun(t *testing.T) string {
 func (f *fleet) wantState(t *testing.T, want string) {
 	t.Helper()
 	id := f.theRun(t)
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		run, err := f.api.Run(t.Context(), id)
 		switch {
 		case err != nil:

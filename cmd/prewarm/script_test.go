@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"net"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/prewarm/prewarm/internal/api"
 	"github.com/prewarm/prewarm/internal/problem"
+	"github.com/prewarm/prewarm/test/prewarmtest"
 )
 
 var update = flag.Bool("update", false, "rewrite the files that the tests compare with")
@@ -184,15 +184,14 @@ func setRegistry(ts *testscript.TestScript, _ bool, args []string) {
 func cut(ts *testscript.TestScript, _ bool, _ []string) { fleetOf(ts).listener.cut() }
 
 func address(ts *testscript.TestScript, _ bool, args []string) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	free, err := prewarmtest.FreeAddress()
 	ts.Check(err)
-	ts.Check(l.Close())
-	ts.Setenv(args[0], l.Addr().String())
+	ts.Setenv(args[0], free)
 }
 
 func ready(ts *testscript.TestScript, _ bool, _ []string) {
 	server := api.Client{URL: ts.Getenv("PREWARM_URL")}
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		_, err := server.Hosts(context.Background())
 		switch {
 		case err == nil:

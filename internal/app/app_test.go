@@ -37,7 +37,7 @@ func TestFromStartToEnd(t *testing.T) {
 			t.Errorf("%s: %s", path, resp.Status)
 		}
 	}
-	within(t, 3*time.Second, "the stop", func() {
+	within(t, 10*time.Second, "the stop", func() {
 		if err := r.stop(); err != nil {
 			t.Error(err)
 		}
@@ -175,7 +175,7 @@ images:
   - {name: jobs, repository: "127.0.0.1:1/etl/jobs", watch: "@every 1s"}
 `, silent(t)))
 	var r *running
-	within(t, 2*time.Second, "the start", func() {
+	within(t, 8*time.Second, "the start", func() {
 		r = start(t, c)
 		resp, err := r.client.HTTP.Get("http://" + r.addr + "/readyz")
 		if err != nil {
@@ -201,7 +201,7 @@ images:
 	if problem.CodeOf(err) != problem.NoCurrent {
 		t.Errorf("a submit: %v", err)
 	}
-	within(t, 5*time.Second, "the stop", func() {
+	within(t, 10*time.Second, "the stop", func() {
 		if err := r.stop(); err != nil {
 			t.Error(err)
 		}

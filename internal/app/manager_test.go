@@ -36,7 +36,7 @@ func (l *listener) next(t *testing.T) string {
 	select {
 	case word := <-l.words:
 		return word
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the manager hears nothing")
 		return ""
 	}

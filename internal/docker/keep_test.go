@@ -137,12 +137,12 @@ func TestKeepGivesUpOnSilence(t *testing.T) {
 		for range messages {
 			_, _ = io.WriteString(w, `{"status":"Extracting","progressDetail":{"current":1,"units":"s"},"id":"l1"}`+"\n")
 			_ = http.NewResponseController(w).Flush()
-			time.Sleep(60 * time.Millisecond)
+			time.Sleep(200 * time.Millisecond)
 		}
 		<-r.Context().Done()
 	})
 	n := 0
-	h := e.host(func(o *Options) { o.Stall = 200 * time.Millisecond })
+	h := e.host(func(o *Options) { o.Stall = time.Second })
 	_, err := h.Keep(t.Context(), pinA(t), func(warmer.Progress) { n++ })
 	wantCode(t, "Keep", err, problem.PullStalled)
 	if n != messages {

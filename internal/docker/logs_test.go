@@ -108,7 +108,7 @@ func TestWithheldLog(t *testing.T) {
 		for range 8 {
 			_, _ = io.WriteString(w, printed(1, 0, "a\n"))
 			_ = http.NewResponseController(w).Flush()
-			time.Sleep(20 * time.Millisecond)
+			time.Sleep(100 * time.Millisecond)
 		}
 	}
 	for _, c := range []struct {
@@ -130,8 +130,8 @@ func TestWithheldLog(t *testing.T) {
 			e.on("GET /containers/c1/json", inspected(config1, stateExited, ourLabels))
 			e.on("GET /containers/c1/logs", c.log)
 			h := e.host()
-			h.logStall = 100 * time.Millisecond
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			h.logStall = 600 * time.Millisecond // less than the slow one takes
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 			defer cancel()
 			n := 0
 			err := h.Logs(ctx, "c1", time.Time{}, c.follow, func(runner.Line) error { n++; return nil })
@@ -152,8 +152,8 @@ func TestSlowReaderIsNoStall(t *testing.T) {
 	e.on("GET /containers/c1/json", inspected(config1, stateExited, ourLabels))
 	e.on("GET /containers/c1/logs", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, printed(1, 0, "a\n")) })
 	h := e.host()
-	h.logStall = 50 * time.Millisecond
-	err := h.Logs(t.Context(), "c1", time.Time{}, false, func(runner.Line) error { time.Sleep(200 * time.Millisecond); return nil })
+	h.logStall = 500 * time.Millisecond
+	err := h.Logs(t.Context(), "c1", time.Time{}, false, func(runner.Line) error { time.Sleep(time.Second); return nil })
 	if err != nil {
 		t.Errorf("Logs: %v", err)
 	}

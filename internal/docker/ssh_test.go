@@ -110,12 +110,12 @@ func TestSSHFreesItsCaller(t *testing.T) {
 		s.deaf.Store(true)
 		cancel()
 	}()
-	within(t, 3*time.Second, func() {
+	within(t, 8*time.Second, func() {
 		if err := h.Logs(ctx, "c1", time.Time{}, true, nil); !errors.Is(err, context.Canceled) {
 			t.Errorf("Logs = %v, want the context's error", err)
 		}
 	})
-	within(t, 3*time.Second, func() {
+	within(t, 8*time.Second, func() {
 		wantCode(t, "Confirm", h.Confirm(t.Context()), "host_unreachable")
 	})
 }

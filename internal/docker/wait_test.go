@@ -240,7 +240,7 @@ func TestConfirmTakesANewConnection(t *testing.T) {
 	}
 	silent := silence(t)
 	h.open = endpoint{network: "unix", address: silent}.dial
-	within(t, 3*time.Second, func() {
+	within(t, 8*time.Second, func() {
 		wantCode(t, "Confirm of a silent engine", h.Confirm(t.Context()), problem.HostUnreachable)
 	})
 	h.open = endpoint{network: "unix", address: filepath.Join(filepath.Dir(silent), "none.sock")}.dial

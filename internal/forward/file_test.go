@@ -13,7 +13,7 @@ import (
 // read waits until the file has a text in it, and gives all of it.
 func read(t *testing.T, path, text string) string {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		b, err := os.ReadFile(path)
 		if err == nil && strings.Contains(string(b), text) {
 			return string(b)

@@ -166,7 +166,7 @@ func (s *scene) push(n int) registry.Pin {
 // await waits until something is so.
 func (s *scene) await(so func() bool) {
 	s.t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !so(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !so(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			s.t.Fatal("not so after 10 s")
 		}

@@ -149,7 +149,7 @@ func TestAWaitEndsWithTheRunOrItsTime(t *testing.T) {
 	var run api.Run
 	begun := time.Now()
 	s.request(http.MethodGet, "/v1/runs/1/wait?timeout=1", "").into(&run)
-	if took := time.Since(begun); run.Ended || took < time.Second || took > 5*time.Second {
+	if took := time.Since(begun); run.Ended || took < time.Second || took > 20*time.Second {
 		t.Errorf("a wait of a second took %s and answered %s", took, run.State)
 	}
 	time.AfterFunc(50*time.Millisecond, func() { s.runs.end("1", runner.Succeeded) })

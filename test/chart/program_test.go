@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/prewarm/prewarm/test/prewarmtest"
 )
 
 // built is the folder with the program, once a test needed it.
@@ -75,7 +77,10 @@ func TestConfigurations(t *testing.T) {
 func TestServes(t *testing.T) {
 	prewarm := program(t)
 	p := start(t, render(t, ""))
-	address := freeAddress(t)
+	address, err := prewarmtest.FreeAddress()
+	if err != nil {
+		t.Fatal(err)
+	}
 	_, port, _ := net.SplitHostPort(address)
 	// The container has the port for itself; this machine may not.
 	environ := p.env("PREWARM_SERVER_LISTEN=:"+port, "PREWARM_URL=http://"+address)
@@ -114,14 +119,4 @@ func TestServes(t *testing.T) {
 	if err := server.Wait(); err != nil {
 		t.Errorf("serve: %v\n%s", err, log.String())
 	}
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
 }

@@ -199,7 +199,7 @@ func (s *show) wantNothingLeft() {
 			s.t.Errorf("left behind: %v %v", left, err)
 		}
 	}
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		left := s.processes()
 		if len(left) == 0 {
 			return

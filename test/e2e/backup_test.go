@@ -115,7 +115,7 @@ func TestNothingIsExecutedBesideWhatARestoreForgot(t *testing.T) {
 	b := ready(t)
 	file := filepath.Join(b.dir, "backup.tar")
 	b.mustCLI("backup", file)
-	first := b.startRun(lines("work", 100, 100*time.Millisecond), true)
+	first := b.startRun(api.SubmitRun{Image: "jobs", Command: []string{"sleep", "1h"}, Key: "work", Join: "success"}, true)
 	host := first.Host
 	if err := b.Kill(); err != nil {
 		t.Fatal(err)
@@ -124,7 +124,7 @@ func TestNothingIsExecutedBesideWhatARestoreForgot(t *testing.T) {
 		t.Fatal(r)
 	}
 	b.serve()
-	retry := b.startRun(lines("work", 100, 100*time.Millisecond), false)
+	retry := b.startRun(lines("work", 100, time.Millisecond), false)
 	await(t, "it is told what is waited for", func() bool {
 		run, err := b.client().Run(t.Context(), retry.ID)
 		return err == nil && strings.Contains(run.Waiting, "containers that the state does not know on "+host)
@@ -133,12 +133,13 @@ func TestNothingIsExecutedBesideWhatARestoreForgot(t *testing.T) {
 	if ids := docker(t, b.host(shared, host), "ps", "-q", "--filter", label); ids == "" {
 		t.Error("the container of the forgotten run was stopped")
 	}
+	docker(t, b.host(shared, host), "kill", "--signal", "TERM", "prewarm-"+first.ID)
 	run := b.ended(retry.ID)
 	b.expectWhole(run, 100)
 	finished := docker(t, b.host(shared, host), "inspect", "--format", "{{.State.FinishedAt}} {{.State.ExitCode}}", "prewarm-"+first.ID)
 	at, code, _ := strings.Cut(finished, " ")
 	end, err := time.Parse(time.RFC3339Nano, at)
-	if err != nil || code != "0" || run.StartedAt == nil || run.StartedAt.Before(end) {
+	if err != nil || code != "7" || run.StartedAt == nil || run.StartedAt.Before(end) {
 		t.Errorf("the forgotten run ended at %s; the retry began at %v (%v)", finished, run.StartedAt, err)
 	}
 }

@@ -33,9 +33,8 @@ func TestDisksThatAreTooSmall(t *testing.T) {
 	b.awaitCurrent(large)
 	for host, why := range map[*fleet.Host]string{remote: "no space left on device", local: "the disk has"} {
 		b.awaitState(host.Name, "failed")
-		if status := b.mustCLI("status"); !strings.Contains(status, why) {
-			t.Errorf("status does not say %q of %s:\n%s", why, host.Name, status)
-		}
+		// It is tried again now and then, and is pulling meanwhile.
+		await(t, fmt.Sprintf("status says %q of %s", why, host.Name), func() bool { return strings.Contains(b.mustCLI("status"), why) })
 	}
 	if out := b.mustCLI("run", "jobs", "--", "version"); out != "large\n" {
 		t.Errorf("ran %q", out)

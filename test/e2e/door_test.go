@@ -69,12 +69,9 @@ func newDoor(t *testing.T) *door {
 		t.Fatal(err)
 	}
 	d.addr = netip.MustParseAddr(host)
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", host+":0")
-	if err != nil {
+	if d.address, err = prewarmtest.FreeAddressOn(host); err != nil {
 		t.Fatal(err)
 	}
-	d.address = l.Addr().String()
-	_ = l.Close()
 	now := time.Now()
 	if d.ca, err = enroll.NewAuthority("servers", x509.ExtKeyUsageServerAuth, now); err == nil {
 		d.client, err = enroll.NewAuthority("callers", x509.ExtKeyUsageClientAuth, now)
@@ -107,7 +104,11 @@ func newDoor(t *testing.T) *door {
 	d.Server = s
 	s.URL = "https://" + d.address
 	t.Cleanup(func() {
-		_ = s.Kill()
+		end := s.Kill
+		if t.Failed() {
+			end = s.Dump
+		}
+		_ = end()
 		if t.Failed() {
 			t.Logf("the server's log:\n%s", d.log)
 		}

@@ -46,9 +46,13 @@ func TestEnginesAndNetworksThatFail(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.awaitState(run.Host, "unreachable")
-		if held, err := b.client().Run(t.Context(), run.ID); err != nil || held.Ended || held.Unreachable == nil {
-			t.Errorf("before it is back: %+v %v", held, err)
-		}
+		await(t, "the run is known to be out of reach", func() bool {
+			held, err := b.client().Run(t.Context(), run.ID)
+			if err != nil || held.Ended {
+				t.Fatalf("before it is back: %+v %v", held, err)
+			}
+			return held.Unreachable != nil
+		})
 		if out := b.mustCLI("run", "jobs", "--", "version"); out != "one\n" {
 			t.Errorf("on the other host: %q", out)
 		}
@@ -121,7 +125,8 @@ func TestEnginesAndNetworksThatFail(t *testing.T) {
 		if err := f.Registry.Start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		b.mustCLI("check", "jobs")
+		// Not at once where it was away for so long that it is left alone.
+		await(t, "a look succeeds", func() bool { return b.cli("check", "jobs").code == 0 })
 	})
 }
 

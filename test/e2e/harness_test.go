@@ -147,7 +147,7 @@ func replace(t *testing.T, file, text string) {
 // serve starts the server; env is further environment of it.
 func (b *bench) serve(env ...string) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(b.t.Context(), patience)
 	defer cancel()
 	s, err := prewarmtest.Serve(ctx, binary, b.configFile(), b.address, b.log, env...)
 	if err != nil {
@@ -186,7 +186,7 @@ func (r result) String() string {
 // cli runs a command line to its end.
 func (b *bench) cli(args ...string) result {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(b.t.Context(), 2*patience)
 	defer cancel()
 	return finish(b.t, b.Command(ctx, args...))
 }
@@ -234,12 +234,16 @@ func (b *bench) awaitCurrent(digest string) {
 	await(b.t, "current digest "+digest, func() bool { return b.current() == digest })
 }
 
+// patience is for a slow machine, and for a registry's breaker, which is open
+// for half a minute.
+const patience = 2 * time.Minute
+
 // await polls for something that other processes bring about.
 func await(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !done(); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !done(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("not within a minute: %s", what)
+			t.Fatalf("not within %s: %s", patience, what)
 		}
 	}
 }

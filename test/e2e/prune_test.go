@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -206,7 +205,7 @@ func pruneRaces(t *testing.T, f *fleet.Fleet, runs int) {
 			if err != nil {
 				return fmt.Errorf("run %d: %w", n, err)
 			}
-			run, err := b.client().Wait(t.Context(), submitted.ID, time.Minute)
+			run, err := b.client().Wait(t.Context(), submitted.ID, patience)
 			if err == nil && run.State != "succeeded" {
 				err = fmt.Errorf("run %d: %s %s %s", n, run.State, run.Reason, run.Detail)
 			}

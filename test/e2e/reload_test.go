@@ -31,8 +31,8 @@ func TestReload(t *testing.T) {
 	b := newBenchOf(t, setup)
 	b.allWarm(one)
 
-	const layer, uplink = 8 << 20, 5 << 19
-	run := b.running("lines", "60", "100ms")
+	const layer, uplink = 8 << 20, 1 << 18 // until the end would take a minute
+	run := b.running("lines", "100", "100ms")
 	slow.Gate.Limit(uplink)
 	two := pushTo(t, slow, "etl/jobs:latest", fleet.Image{Version: "two", Random: []int64{layer}, Seed: 1})
 	slow.Gate.Reset()
@@ -72,6 +72,7 @@ func TestReload(t *testing.T) {
 		b.awaitLogged("nothing changed")
 	})
 	t.Run("the pulls went on", func(t *testing.T) {
+		slow.Gate.Limit(0)
 		b.allWarm(two)
 		// Three hosts, and not a layer more than once to any of them.
 		if sent := slow.Gate.Counts().BlobBytes; sent > 10*layer/3 {
@@ -83,7 +84,7 @@ func TestReload(t *testing.T) {
 			t.Errorf("recorded %+v", ended)
 		}
 		lines := 0
-		if err := b.client().Logs(t.Context(), run.ID, 0, true, func(api.LogLine) error { lines++; return nil }); err != nil || lines != 60 {
+		if err := b.client().Logs(t.Context(), run.ID, 0, true, func(api.LogLine) error { lines++; return nil }); err != nil || lines != 100 {
 			t.Errorf("%d lines, %v", lines, err)
 		}
 	})

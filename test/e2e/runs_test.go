@@ -95,7 +95,7 @@ func (b *bench) containers(h *fleet.Host) string {
 func TestLinesComeAsTheyArePrinted(t *testing.T) {
 	t.Parallel()
 	b := ready(t)
-	cmd := b.Command(t.Context(), "run", "jobs", "--", "lines", "5", "300ms")
+	cmd := b.Command(t.Context(), "run", "jobs", "--", "lines", "5", "1s")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -113,8 +113,8 @@ func TestLinesComeAsTheyArePrinted(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Error(err)
 	}
-	if len(at) != 5 || at[4].Sub(at[0]) < 900*time.Millisecond {
-		t.Errorf("%d lines, all within %s", len(at), at[len(at)-1].Sub(at[0]))
+	if len(at) != 5 || at[4].Sub(at[0]) < time.Second { // four of which the first ones may be late
+		t.Errorf("lines at %v, which were printed one a second", at)
 	}
 }
 
@@ -142,7 +142,8 @@ func TestSignalsCancel(t *testing.T) {
 		if got := cmd.ProcessState.ExitCode(); got != code {
 			t.Errorf("%s: code %d, want %d", s, got, code)
 		}
-		if took := time.Since(begun); s == syscall.SIGTERM && took > time.Second {
+		// Long before the engine would kill it: its program answers SIGTERM.
+		if took := time.Since(begun); s == syscall.SIGTERM && took > 8*time.Second {
 			t.Errorf("%s: took %s", s, took)
 		}
 	}

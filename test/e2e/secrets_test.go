@@ -100,7 +100,12 @@ func TestNoSecretComesOut(t *testing.T) {
 	}
 	b.set(setup)
 	b.serve("--log-level=DEBUG")
-	t.Cleanup(func() { _ = b.Kill() })
+	t.Cleanup(func() {
+		_ = b.Kill()
+		if t.Failed() {
+			t.Logf("the server's log:\n%s", b.log)
+		}
+	})
 	ops := &api.Client{URL: b.URL, Token: s.value("ops")}
 	await(t, "the image goes live", func() bool {
 		image, err := ops.Image(t.Context(), "jobs")
@@ -196,7 +201,7 @@ func (s secrets) work(b *bench, ops *api.Client) api.Run {
 // askRaw sends what no client of ours would.
 func askRaw(t *testing.T, b *bench, method, path, body string, header ...string) (status int, answer string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, b.URL+path, strings.NewReader(body))
 	if err != nil {

@@ -23,7 +23,7 @@ func TestTheNewestTagsAreKeptWarm(t *testing.T) {
 		shared.Registry.Addr, repo(t)))
 	b.mustCLI("check", "jobs")
 	runs := func(name, version string) bool {
-		r := b.cli("run", name, "--wait-warm", "30s", "--", "version")
+		r := b.cli("run", name, "--wait-warm", "2m", "--", "version")
 		return r.code == 0 && r.stdout == version+"\n"
 	}
 	for name, version := range map[string]string{"jobs": "1.10.0", "jobs:1.10.0": "1.10.0", "jobs:1.2.0": "1.2.0"} {

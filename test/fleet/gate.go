@@ -143,6 +143,24 @@ func (g *Gate) Limit(bytesPerSecond int64) {
 	g.limit.SetLimit(rate.Limit(bytesPerSecond))
 }
 
+// Quiet waits until nothing was sent for two seconds, and gives what was counted
+// until then: a cache goes on to store what its client has already.
+func (g *Gate) Quiet(ctx context.Context) (Counts, error) {
+	const enough = 2 * time.Second
+	counts, since := g.Counts(), time.Now()
+	for time.Since(since) < enough {
+		select {
+		case <-ctx.Done():
+			return counts, fmt.Errorf("wait for a quiet registry: %w", ctx.Err())
+		case <-time.After(pollPause):
+		}
+		if now := g.Counts(); now != counts {
+			counts, since = now, time.Now()
+		}
+	}
+	return counts, nil
+}
+
 // Delay lets every request wait before it is answered.
 func (g *Gate) Delay(d time.Duration) {
 	g.mu.Lock()

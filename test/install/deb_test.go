@@ -4,12 +4,13 @@ package install
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/prewarm/prewarm/test/prewarmtest"
 )
 
 // buildDeb builds the package of this machine as if after a release.
@@ -27,16 +28,6 @@ func buildDeb(t *testing.T, release, to string) {
 	if out, err := exec.CommandContext(t.Context(), "cp", made[0], to).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // want compares what a script prints there.
@@ -144,10 +135,13 @@ func wantInstalled(c *chroot) {
 // LoadCredential, and gives the server's URL.
 func configure(c *chroot) (url string) {
 	c.t.Helper()
-	port := freePort(c.t)
-	c.sh(fmt.Sprintf(`sed -i 's/127.0.0.1:8470/127.0.0.1:%d/' %s
-echo 'auth: {tokens: [{name: admin, token_file: /run/credentials/prewarm.service/admin, scopes: [admin]}]}' >>%[2]s`, port, debConfig))
-	return fmt.Sprintf("http://127.0.0.1:%d", port)
+	address, err := prewarmtest.FreeAddress()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.sh(fmt.Sprintf(`sed -i 's/127.0.0.1:8470/%s/' %s
+echo 'auth: {tokens: [{name: admin, token_file: /run/credentials/prewarm.service/admin, scopes: [admin]}]}' >>%[2]s`, address, debConfig))
+	return "http://" + address
 }
 
 // wantReload reloads a service, with mistakes and without.

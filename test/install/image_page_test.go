@@ -45,7 +45,7 @@ func TestTheImagePage(t *testing.T) {
 			t.Fatalf("%v\n%s", err, said.String())
 		}
 		if strings.Contains(block[1], "--detach") {
-			await(t, 40*time.Second, func() error { return healthy("prewarm") })
+			await(t, 2*time.Minute, func() error { return healthy("prewarm") })
 		}
 	}
 	if !strings.HasPrefix(blocks[0][1], "make image") || len(blocks) < 8 {

@@ -94,7 +94,7 @@ func (c *contained) start() {
 		"--volume", c.volume+":/var/lib/prewarm", "--volume", c.config+":/etc/prewarm/prewarm.yaml:ro", "--volume", c.secret+":/run/secrets/airflow:ro",
 		"--volume", socket+":/var/run/docker.sock", "--group-add", strconv.Itoa(int(info.Sys().(*syscall.Stat_t).Gid)),
 		"--health-interval", "1s", imageTag)
-	await(c.t, 30*time.Second, func() error { return healthy(c.name) })
+	await(c.t, 2*time.Minute, func() error { return healthy(c.name) })
 }
 
 // stop ends the container as an upgrade does, and wants a clean end.
@@ -160,7 +160,7 @@ func TestTheImageServesWarmsRunsAndComesBack(t *testing.T) {
 	c := newContained(t)
 	c.start()
 	c.cli("warm", "jobs")
-	await(t, 20*time.Second, func() error {
+	await(t, 2*time.Minute, func() error {
 		if got := c.current(); got != digest {
 			return fmt.Errorf("current is %q", got)
 		}

@@ -19,7 +19,7 @@ import (
 // host, and nothing else. It is not parallel: the engine is shared, and this
 // takes what others would be using.
 func TestRemoval(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	leaveTraces(t, ctx)
 	host := shared.Hosts[0]
@@ -75,7 +75,7 @@ func leaveTraces(t *testing.T, ctx context.Context) {
 			t.Fatalf("prewarm %v: %v\n%s", args, err, out)
 		}
 	}
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
 		out, err := server.Command(ctx, "ps", "--state", "running").CombinedOutput()
 		if err == nil && strings.Contains(string(out), "leaving") {
 			break

@@ -82,9 +82,10 @@ func (w *world) readWhole(ctx context.Context, f *findings, id string) error {
 	return err
 }
 
-// containersLeft are those of the server's that are there a minute later.
+// containersLeft are those of the server's that are there some minutes later: a
+// removal that failed is tried again within one.
 func (w *world) containersLeft(ctx context.Context, h *fleet.Host) (left []string) {
-	err := await(ctx, time.Minute, "the containers on "+h.Name+" to be gone", func() (bool, error) {
+	err := await(ctx, patience, "the containers on "+h.Name+" to be gone", func() (bool, error) {
 		out, err := exec.CommandContext(ctx, "docker", "--host", h.Socket, "ps", "--all", "--filter", "label=prewarm.run",
 			"--format", "{{.Names}} {{.Status}}").CombinedOutput()
 		if left = nil; len(out) > 0 {

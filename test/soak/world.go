@@ -27,7 +27,8 @@ const (
 	// ledgerTarget is where programs find their ledger.
 	ledgerTarget = "/ledger"
 	// patience is how long it may take until all work is over, once nothing fails
-	// any more: a program lives 40 s, and may have to be executed again.
+	// any more: a program lives 40 s, and may have to be executed again. Nothing
+	// else takes longer.
 	patience = 4 * time.Minute
 )
 
@@ -147,7 +148,7 @@ func (w *world) push(ctx context.Context) error {
 }
 
 func (w *world) serve(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	s, err := prewarmtest.Serve(ctx, w.binary, w.configFile(), w.address, w.words)
 	if err == nil {
@@ -158,7 +159,7 @@ func (w *world) serve(ctx context.Context) error {
 
 // awaitWarm waits until the newest digest is current, and warm everywhere.
 func (w *world) awaitWarm(ctx context.Context) error {
-	return await(ctx, time.Minute, "the image to be warm on all hosts", func() (bool, error) {
+	return await(ctx, patience, "the image to be warm on all hosts", func() (bool, error) {
 		image, err := w.client.Image(ctx, imageName)
 		if err != nil || image.Tracks[0].Current == nil || len(image.Tracks[0].Coming) > 0 {
 			return false, err
