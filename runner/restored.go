@@ -120,8 +120,14 @@ func (r *Runner) passGate(ctx context.Context) {
 		return
 	}
 	r.mu.Lock()
-	r.restored = time.Time{}
+	shut := r.gate() != "" // a reload brought a host meanwhile that was not looked at
+	if !shut {
+		r.restored = time.Time{}
+	}
 	r.mu.Unlock()
+	if shut {
+		return
+	}
 	r.log.Info("all hosts were looked at since the state was restored: runs are executed again", "backup", made)
 	r.wake()
 }

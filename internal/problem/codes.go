@@ -8,6 +8,8 @@ type Code string
 // means is in Kinds.
 const (
 	InvalidRequest      Code = "invalid_request"
+	PathNotFound        Code = "path_not_found"
+	MethodNotAllowed    Code = "method_not_allowed"
 	InvalidConfig       Code = "invalid_config"
 	Unauthenticated     Code = "unauthenticated"
 	Forbidden           Code = "forbidden"

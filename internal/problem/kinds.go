@@ -36,6 +36,11 @@ var Kinds = []Kind{
 		"correct the field or the flag that the message names; `/openapi.yaml` of the server describes what the API takes, `--help` what a verb takes",
 	},
 	{
+		PathNotFound, "the API has no such path", No,
+		"correct the address: `/openapi.yaml` of the server lists the paths; where a newer command line or provider asks an older server, upgrade the server",
+	},
+	{MethodNotAllowed, "the path takes other methods", No, "use a method that the header `Allow` names; `/openapi.yaml` of the server lists them"},
+	{
 		InvalidConfig, "the configuration was refused", No,
 		"correct what the message names with its file and line; `prewarm config check` reads the files as the server does",
 	},

@@ -147,7 +147,7 @@ func TestUnknownPathsNeedACaller(t *testing.T) {
 	t.Parallel()
 	l := newLocked(t, each())
 	l.as("", http.MethodGet, "/metrics", "").problem(http.StatusUnauthorized, problem.Unauthenticated)
-	l.as("read", http.MethodGet, "/nothing", "").problem(http.StatusNotFound, problem.InvalidRequest)
+	l.as("read", http.MethodGet, "/nothing", "").problem(http.StatusNotFound, problem.PathNotFound)
 	for _, path := range []string{"/openapi.json", "/openapi.yaml", "/healthz"} {
 		if r := l.as("", http.MethodGet, path, ""); r.status != http.StatusOK {
 			t.Errorf("%s: %d", path, r.status)

@@ -23,7 +23,7 @@ import (
 // under a name of its own that it lets point at 127.0.0.1.
 func (s *Server) guard(next http.Handler) http.Handler {
 	origins := http.NewCrossOriginProtection()
-	origins.SetDenyHandler(refuse(http.StatusForbidden, "the request comes from a web page of another origin",
+	origins.SetDenyHandler(refuse(http.StatusForbidden, problem.InvalidRequest, "the request comes from a web page of another origin",
 		"call the API from a program, not from a page"))
 	next = origins.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -41,7 +41,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		case err != nil && !open:
 			s.refuseStranger(w, r, err)
 		case c.Anonymous && !isDelivery(r) && !isOwn(hostOfHeader(r.Host)):
-			refuse(http.StatusMisdirectedRequest, fmt.Sprintf("this server is not called %q", r.Host),
+			refuse(http.StatusMisdirectedRequest, problem.InvalidRequest, fmt.Sprintf("this server is not called %q", r.Host),
 				"call it as localhost or 127.0.0.1; through a proxy, or from another machine, with a token")(w, r)
 		default:
 			ctx, cut := context.WithCancel(withCaller(r.Context(), c))
@@ -161,7 +161,7 @@ func noRoute(mux *http.ServeMux) http.HandlerFunc {
 			return
 		}
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
-		refuse(http.StatusMethodNotAllowed, fmt.Sprintf("%q takes no %s", shown(r.URL.Path), r.Method), "use "+strings.Join(allowed, " or "))(w, r)
+		refuse(http.StatusMethodNotAllowed, problem.MethodNotAllowed, fmt.Sprintf("%q takes no %s", shown(r.URL.Path), r.Method), "use "+strings.Join(allowed, " or "))(w, r)
 	}
 }
 
@@ -179,11 +179,11 @@ func methodsOf(mux *http.ServeMux, r *http.Request) []string {
 }
 
 func refuseUnknown(w http.ResponseWriter, r *http.Request) {
-	refuse(http.StatusNotFound, fmt.Sprintf("there is no %q here", shown(r.URL.Path)), mendByDocument)(w, r)
+	refuse(http.StatusNotFound, problem.PathNotFound, fmt.Sprintf("there is no %q here", shown(r.URL.Path)), mendByDocument)(w, r)
 }
 
-func refuse(status int, detail, mend string) http.HandlerFunc {
+func refuse(status int, code problem.Code, detail, mend string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
-		newAnswer(status, problem.InvalidRequest, detail, mend).write(w)
+		newAnswer(status, code, detail, mend).write(w)
 	}
 }

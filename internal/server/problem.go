@@ -22,6 +22,8 @@ import (
 // missing here is a fault of ours: 500.
 var statusOf = map[problem.Code]int{
 	problem.InvalidRequest:      http.StatusUnprocessableEntity,
+	problem.PathNotFound:        http.StatusNotFound,
+	problem.MethodNotAllowed:    http.StatusMethodNotAllowed,
 	problem.Unauthenticated:     http.StatusUnauthorized,
 	problem.Forbidden:           http.StatusForbidden,
 	problem.TooManyRequests:     http.StatusTooManyRequests,

@@ -216,7 +216,14 @@ func TestBadRequests(t *testing.T) {
 	for _, c := range bad {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			p := call(t, clientOf(t, url), c.method, url+c.path, c.body, c.header...).problem(c.status, problem.InvalidRequest)
+			code := problem.InvalidRequest
+			switch c.status {
+			case http.StatusNotFound:
+				code = problem.PathNotFound
+			case http.StatusMethodNotAllowed:
+				code = problem.MethodNotAllowed
+			}
+			p := call(t, clientOf(t, url), c.method, url+c.path, c.body, c.header...).problem(c.status, code)
 			if !strings.Contains(p.Detail, c.detail) || strings.Contains(p.Detail, "body.") || len(p.Detail) > 500 {
 				t.Errorf("says %q, want %q in it", p.Detail, c.detail)
 			}
@@ -265,7 +272,7 @@ func TestWrongMethodNamesTheRightOnes(t *testing.T) {
 	url, _ := serve(t, over(stub{}))
 	for path, want := range map[string]string{"/v1/runs": "GET, HEAD, POST", "/v1/runs/1/cancel": "POST", "/openapi.yaml": "GET, HEAD", "/v1/scopes/1": "GET, HEAD, DELETE"} {
 		r := call(t, clientOf(t, url), http.MethodPut, url+path, "")
-		r.problem(http.StatusMethodNotAllowed, problem.InvalidRequest)
+		r.problem(http.StatusMethodNotAllowed, problem.MethodNotAllowed)
 		if got := r.header.Get("Allow"); got != want {
 			t.Errorf("%s: Allow %q, want %q", path, got, want)
 		}

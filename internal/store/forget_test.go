@@ -46,7 +46,7 @@ var bounds = map[string]string{
 	"runs":             "runner.keep",
 	"scope_pins":       "goes with its scope",
 	"scopes":           "30 days after its end",
-	"tokens":           "state.keep after they were revoked or expired",
+	"tokens":           "state.keep after they were revoked or expired, and the one that was made last",
 	"troubles":         "until they are over",
 }
 
@@ -122,6 +122,35 @@ func TestForget(t *testing.T) {
 	}
 	if tokens, err := s.Tokens(t.Context()); err != nil || len(tokens) != 7 { // of the oldest, that which still opens something
 		t.Errorf("%d tokens: %v", len(tokens), err)
+	}
+}
+
+// Time that passes must not open the door: the last token stays on record, so that
+// a later start knows that there was one.
+func TestTheLastTokenIsNotForgotten(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := open(t, dir)
+	old := time.Now().Add(-2 * time.Hour)
+	for n, token := range []access.Token{{Name: "first", Revoked: old}, {Name: "last", Expires: old}} {
+		token.ID, token.Hash = idAt(old.Add(time.Duration(n)*time.Second), n), access.HashOf(token.Name)
+		if err := s.InsertToken(t.Context(), token); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Forget(t.Context(), time.Now().Add(-time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, dir)
+	if tokens, err := s.Tokens(t.Context()); err != nil || len(tokens) != 1 || tokens[0].Name != "last" {
+		t.Errorf("%+v %v", tokens, err)
+	}
+	keys, err := access.NewKeyring(t.Context(), s, access.Setup{})
+	if err != nil || keys.Open() {
+		t.Errorf("everybody is let in: %v", err)
 	}
 }
 

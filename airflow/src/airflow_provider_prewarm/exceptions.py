@@ -132,7 +132,7 @@ class ResultUnusable(RunError, AirflowFailException):
 
 
 # Refusals that the same request meets again.
-_WRONG = {"invalid_request", "not_allowed", "forbidden", "key_conflict"}
+_WRONG = {"invalid_request", "path_not_found", "method_not_allowed", "not_allowed", "forbidden", "key_conflict"}
 # Refusals that end by themselves once an image is warm.
 _NOT_WARM = {"image_not_warm", "no_current", "pin_cold"}
 

@@ -438,4 +438,4 @@ class TestRefusals:
     def test_a_call_that_the_server_does_not_know(self, client: Client) -> None:
         """As an older one may not know a newer client's."""
         told = refused(client, calls.Call("GET", "/v1/nothing"))
-        assert (told.code, told.status) == ("invalid_request", 404)
+        assert (told.code, told.status) == ("path_not_found", 404)

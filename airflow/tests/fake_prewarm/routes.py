@@ -34,7 +34,7 @@ def route(fake: FakePrewarm, request: Request) -> Answer | Stream:
                 answer = handler(fake, request, name)
         return answer if isinstance(answer, (Answer, Stream)) else Answer(200, answer)
     document = "/openapi.yaml describes what the API takes"
-    raise Problem("invalid_request", f'there is no "{request.path}" here', document, status=404)
+    raise Problem("path_not_found", f'there is no "{request.path}" here', document)
 
 
 def _submit(fake: FakePrewarm, request: Request, _: str) -> Answer:

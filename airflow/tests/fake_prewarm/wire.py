@@ -8,6 +8,7 @@ from typing import Any
 
 _STATUS = {
     "invalid_request": 422,
+    "path_not_found": 404,
     "unauthenticated": 401,
     "forbidden": 403,
     "not_allowed": 403,

@@ -113,6 +113,8 @@ def test_a_path_of_the_server_stays(client: Both, fake: FakePrewarm) -> None:
         ("no_current", 409, ImageNotWarm),
         ("pin_cold", 409, ImageNotWarm),
         ("invalid_request", 422, RequestWrong),
+        ("path_not_found", 404, RequestWrong),
+        ("method_not_allowed", 405, RequestWrong),
         ("not_allowed", 403, RequestWrong),
         ("forbidden", 403, RequestWrong),
         ("key_conflict", 409, RequestWrong),
