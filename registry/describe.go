@@ -13,6 +13,15 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
+// Limits of what a manifest makes us keep and ask for: engines take some 125
+// layers, and the largest indexes have a few dozen images. Each entry without a
+// platform costs requests, which go ahead of those for other repositories.
+const (
+	maxParts    = 1000 // layers of an image, or entries of an index
+	maxUnlisted = 20   // entries that don't tell their platform
+	maxPlatform = 200  // bytes of a platform's words together
+)
+
 // document is the part that we read of an index or a manifest. Which of the
 // two it is shows in its content: registries that serve files send any
 // Content-Type, and the field mediaType may be missing.
@@ -69,6 +78,8 @@ func parseDocument(raw []byte) (document, error) {
 		return document{}, errors.New("what it serves as a manifest is neither an image nor an index")
 	case isImage && doc.MediaType.IsIndex(), doc.isIndex() && doc.MediaType.IsImage():
 		return document{}, errors.New("the manifest's media type contradicts its content")
+	case len(doc.Layers) > maxParts || len(doc.Manifests) > maxParts:
+		return document{}, errNotImage{fmt.Sprintf("it lists more than %d layers or images", maxParts)}
 	}
 	return doc, nil
 }
@@ -128,7 +139,7 @@ func (s *session) image(ctx context.Context, doc document) (Child, []byte, error
 	if err := json.Unmarshal(raw, &config); err != nil {
 		return Child{}, nil, fmt.Errorf("read image configuration: %w", err)
 	}
-	if config.OS == "" || config.Architecture == "" {
+	if config.OS == "" || config.Architecture == "" || isLong(config) {
 		return Child{}, nil, errors.New("the image's configuration names no platform")
 	}
 	return Child{Platform: platformOf(config), Digest: doc.digest, Layers: once(layers)}, raw, nil
@@ -157,9 +168,16 @@ func (s *session) config(ctx context.Context, doc document) ([]byte, error) {
 // unknown/unknown is a note on another entry (provenance, a list of contents).
 func (s *session) children(ctx context.Context, doc document) (Manifest, error) {
 	var m Manifest
+	unlisted := 0
 	for _, d := range doc.Manifests {
 		if d.MediaType != "" && !d.MediaType.IsImage() {
 			continue // a nested index, or a kind that engines pass over too
+		}
+		if d.Platform == nil {
+			unlisted++
+		}
+		if unlisted > maxUnlisted {
+			return Manifest{}, errNotImage{fmt.Sprintf("it lists more than %d images without their platforms", maxUnlisted)}
 		}
 		child, ok, err := s.child(ctx, d)
 		if err != nil {
@@ -184,7 +202,7 @@ func (s *session) child(ctx context.Context, d v1.Descriptor) (Child, bool, erro
 	}
 	if d.Platform != nil {
 		p := platformOf(*d.Platform)
-		return Child{Platform: p, Digest: digest}, p.OS != "unknown" && !p.IsZero(), nil
+		return Child{Platform: p, Digest: digest}, p.OS != "unknown" && !p.IsZero() && !isLong(*d.Platform), nil
 	}
 	doc, err := s.get(ctx, s.target.Digest(string(digest)))
 	if err != nil {
@@ -249,4 +267,9 @@ func once(layers []Layer) []Layer {
 
 func platformOf(p v1.Platform) Platform {
 	return Platform{OS: p.OS, Architecture: p.Architecture, Variant: p.Variant}
+}
+
+// isLong tells whether a platform is none that there is.
+func isLong(p v1.Platform) bool {
+	return len(p.OS)+len(p.Architecture)+len(p.Variant) > maxPlatform
 }

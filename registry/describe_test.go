@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -162,6 +163,7 @@ func TestManifestOfWhatIsNoImage(t *testing.T) {
 		{"schema 1", map[string]any{"schemaVersion": 1, "fsLayers": []any{}}, "schema 1"},
 		{"empty index", map[string]any{"manifests": []any{}}, "an index that holds no image"},
 		{"index of notes", map[string]any{"manifests": []any{v1.Descriptor{MediaType: types.OCIManifestSchema1, Digest: config.Digest, Platform: &v1.Platform{OS: "unknown", Architecture: "unknown"}}}}, "an index that holds no image"},
+		{"index of endless names", map[string]any{"manifests": []any{v1.Descriptor{MediaType: types.OCIManifestSchema1, Digest: config.Digest, Platform: &v1.Platform{OS: "linux", Architecture: strings.Repeat("a", 500)}}}}, "an index that holds no image"},
 		{"index of indexes", map[string]any{"manifests": []any{descriptor(types.OCIImageIndex)}}, "an index that holds no image"},
 		{"image and index", map[string]any{"config": config, "layers": []any{}, "manifests": []any{}}, "neither an image nor an index"},
 		{"contradicting type", map[string]any{"mediaType": types.OCIImageIndex, "config": config, "layers": []any{}}, "contradicts"},
@@ -178,6 +180,40 @@ func TestManifestOfWhatIsNoImage(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			check(t, err, problem.RegistryAnswer, tc.says)
 		})
+	}
+}
+
+// Whoever may push decides what is listed. What no image needs costs us no memory,
+// and the other repositories of its registry no turn.
+func TestManifestThatListsTooMuch(t *testing.T) {
+	t.Parallel()
+	f := plainFake(t)
+	push := func(doc map[string]any) v1.Hash {
+		raw := must(json.Marshal(doc))(t)
+		f.put(t, http.MethodPut, "/v2/etl/x/manifests/t", string(types.OCIManifestSchema1), raw)
+		hash, _, err := v1.SHA256(bytes.NewReader(raw))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return hash
+	}
+	artefact := push(map[string]any{"config": v1.Descriptor{MediaType: "application/x", Digest: v1.Hash{Algorithm: "sha256", Hex: strings.Repeat("a", 64)}}, "layers": []any{}})
+	list := func(n int, d v1.Descriptor) []v1.Descriptor { return slices.Repeat([]v1.Descriptor{d}, n) }
+	listed := v1.Descriptor{MediaType: types.OCIManifestSchema1, Digest: artefact, Platform: &v1.Platform{OS: "linux", Architecture: "amd64"}}
+	bare := v1.Descriptor{MediaType: types.OCIManifestSchema1, Digest: artefact}
+	c := testClient(t, anonymous(f))
+	for name, doc := range map[string]map[string]any{
+		"layers":                    {"config": v1.Descriptor{MediaType: types.OCIConfigJSON, Digest: artefact}, "layers": list(40_000, bare)},
+		"images":                    {"manifests": list(20_000, listed)},
+		"images without a platform": {"manifests": append(list(900, bare), listed)},
+	} {
+		digest := push(doc)
+		f.requests()
+		_, err := c.Manifest(t.Context(), mustPin(t, f.host()+"/etl/x@"+digest.String()), []Platform{amd64})
+		t.Run(name, func(t *testing.T) { check(t, err, problem.RegistryAnswer, "it lists") })
+		if n := count(f.requests(), "GET /v2/etl/x/manifests/"); n > 2*maxUnlisted {
+			t.Errorf("%s: %d manifests were read", name, n)
+		}
 	}
 }
 

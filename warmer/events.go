@@ -109,6 +109,7 @@ func (w *Warmer) tellRollout(r Rollout) {
 
 func (w *Warmer) tellCopy(h *host, pin registry.Pin, state, detail string) {
 	w.tell(Event{Kind: CopyChanged, Host: h.Name, Digest: pin.Digest(), State: state, Detail: detail})
+	h.remember(pin, state, detail)
 }
 
 // tellEvery is how often a pull's progress is told.

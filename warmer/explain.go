@@ -1,7 +1,6 @@
 package warmer
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -47,7 +46,7 @@ func (w *Warmer) Explain(ctx context.Context, host, image string) (Explanation, 
 	if err != nil {
 		return Explanation{}, err
 	}
-	x.Log = w.story(q, x.Images, passes)
+	x.Log = w.story(host, q, x.Images, passes)
 	return x, nil
 }
 
@@ -150,7 +149,7 @@ func (w *Warmer) absence(host string, q question) string {
 }
 
 // story is what is known to have happened to images on a host, oldest first.
-func (w *Warmer) story(q question, images []StockImage, passes []Pass) []LogEntry {
+func (w *Warmer) story(host string, q question, images []StockImage, passes []Pass) []LogEntry {
 	pins := slices.Clone(q.pins)
 	about := make(map[string]bool) // ids and names
 	var log []LogEntry
@@ -180,6 +179,7 @@ func (w *Warmer) story(q question, images []StockImage, passes []Pass) []LogEntr
 		about[pin.String()] = true
 	}
 	w.rolloutStory(pins, note)
+	w.copyStory(host, pins, note)
 	for _, p := range passes {
 		for _, r := range p.Removals {
 			if about[r.ID] || slices.ContainsFunc(r.Names, func(n string) bool { return about[n] || n == q.ref }) {
@@ -187,8 +187,45 @@ func (w *Warmer) story(q question, images []StockImage, passes []Pass) []LogEntr
 			}
 		}
 	}
-	slices.SortStableFunc(log, func(a, b LogEntry) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.What, b.What)) })
+	slices.SortStableFunc(log, func(a, b LogEntry) int { return a.At.Compare(b.At) })
 	return log
+}
+
+// pastOf is how much of what became of a digest on a host is kept to be told.
+const pastOf = 20
+
+// remember keeps what is on no record: that somebody took a digest from the host, and
+// that it is warm again. Passes are on record, and failures are in the status. The
+// caller holds the Warmer's mu.
+func (h *host) remember(pin registry.Pin, state, detail string) {
+	what := ""
+	switch state {
+	case copyRemoved:
+		what = "somebody took it away: " + detail
+	case string(StateWarm):
+		what = "became warm"
+	case string(StateWaiting):
+		what = detail
+	default:
+		return
+	}
+	past := append(h.past[pin], LogEntry{At: time.Now(), Pin: pin, What: what})
+	h.past[pin] = slices.Clone(past[max(0, len(past)-pastOf):])
+}
+
+// copyStory notes what became of digests on a host since the server started.
+func (w *Warmer) copyStory(host string, pins []registry.Pin, note func(time.Time, registry.Pin, string)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	h := w.hosts[host]
+	if h == nil {
+		return
+	}
+	for _, pin := range pins {
+		for _, e := range h.past[pin] {
+			note(e.At, e.Pin, e.What)
+		}
+	}
 }
 
 func containerNote(c ContainerOf) string {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -519,6 +520,8 @@ type quirk struct {
 	publish error         // what publishing fails with
 	slow    time.Duration // how long a look at an image takes
 	clings  bool          // removals do nothing
+	chatty  bool          // it tells of removals without end
+	looks   atomic.Int64  // at images
 	mu      sync.Mutex
 	marker  string // whose engine it says it is
 }
@@ -547,12 +550,22 @@ func (q *quirk) mark(marker string) {
 }
 
 func (q *quirk) Inspect(ctx context.Context, pin registry.Pin) (warmer.Copy, bool, error) {
+	q.looks.Add(1)
 	select {
 	case <-time.After(q.slow):
 	case <-ctx.Done():
 		return warmer.Copy{}, false, problem.New(problem.HostUnreachable, "inspect: "+ctx.Err().Error(), "")
 	}
 	return q.Fake.Inspect(ctx, pin)
+}
+
+func (q *quirk) Watch(ctx context.Context, tell func(warmer.Happening)) error {
+	for q.chatty && ctx.Err() == nil {
+		tell(warmer.Happening{Removed: true, At: time.Now()})
+		tell(warmer.Happening{Used: fmt.Sprint("registry.test/other/", time.Now().UnixNano(), ":1"), At: time.Now()})
+		time.Sleep(time.Millisecond)
+	}
+	return q.Fake.Watch(ctx, tell)
 }
 
 // odd gives a host a quirk.

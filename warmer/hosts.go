@@ -18,7 +18,8 @@ type host struct {
 	since     time.Time // when the contact became what it is
 	engine    Engine
 	copies    map[registry.Pin]*copyState
-	busy      int // pulls at this moment
+	past      map[registry.Pin][]LogEntry // what became of copies in this life, oldest first
+	busy      int                         // pulls at this moment
 	drift     drift
 	listening bool          // the engine tells of removals by itself
 	inspected time.Time     // when each image was last looked at
@@ -46,7 +47,7 @@ type copyState struct {
 }
 
 func newHost(o HostOptions) *host {
-	return &host{HostOptions: o, contact: Unknown, since: time.Now(), copies: make(map[registry.Pin]*copyState), look: make(chan struct{}, 1), pruning: newPruning()}
+	return &host{HostOptions: o, contact: Unknown, since: time.Now(), copies: make(map[registry.Pin]*copyState), past: make(map[registry.Pin][]LogEntry), look: make(chan struct{}, 1), pruning: newPruning()}
 }
 
 func (h *host) copyOf(pin registry.Pin) *copyState {
@@ -93,8 +94,9 @@ const againAfter = time.Second
 // watchHost probes one host until ctx ends.
 func (w *Warmer) watchHost(ctx context.Context, h *host) {
 	var absent time.Duration
+	row := 0 // looks that somebody asked for, with no other between
 	for all := true; ; {
-		wait := w.opts.ProbeEvery
+		wait, begun := w.opts.ProbeEvery, time.Now()
 		if w.probe(ctx, h, all) {
 			absent = 0
 			w.startTending(ctx, h)
@@ -102,17 +104,43 @@ func (w *Warmer) watchHost(ctx context.Context, h *host) {
 			absent = min(max(2*absent, againAfter), wait)
 			wait = absent
 		}
+		looked := time.Now()
+		rest := min(max(idle*looked.Sub(begun), lookGap), wait)
 		next := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
 			next.Stop()
 			return
 		case <-next.C:
-			all = false
+			all, row = false, 0
 		case <-h.look:
 			all = true
+			if row++; row > burst {
+				pause(ctx, rest-time.Since(looked))
+			}
 		}
 		next.Stop()
+	}
+}
+
+// An engine can tell of removals without end (builds, or malice): after a burst of
+// looks for them they have lookGap between them at least, and idle times as long as
+// the last one took.
+const (
+	burst   = 10
+	lookGap = 200 * time.Millisecond
+	idle    = 4
+)
+
+func pause(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
 	}
 }
 

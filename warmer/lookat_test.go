@@ -7,6 +7,7 @@ import (
 
 	"github.com/prewarm/prewarm/internal/problem"
 	"github.com/prewarm/prewarm/registry"
+	"github.com/prewarm/prewarm/warmer"
 )
 
 // A look for a hint costs what the hint is about, and no more.
@@ -77,5 +78,26 @@ func TestWhichTagsAnImageTakes(t *testing.T) {
 	})
 	configured(t, []string{"a"}, func(*scene) {}, func(s *scene) {
 		expect(s, "jobs", map[string]bool{"latest": true, "1.0.0": false, "": false})
+	})
+}
+
+// An engine that tells of removals without end (builds, or malice) is not looked at
+// without end.
+func TestAnEngineThatTellsOfRemovalsWithoutEnd(t *testing.T) {
+	t.Parallel()
+	var a *quirk
+	configured(t, []string{"a"}, func(s *scene) {
+		a = s.odd("a")
+		a.chatty, a.slow = true, 10*time.Millisecond
+	}, func(s *scene) {
+		s.live(1)
+		before := a.looks.Load()
+		s.settle(20 * time.Second)
+		if n := a.looks.Load() - before; n < 50 || n > 110 {
+			t.Errorf("its image was looked at %d times in 20 seconds", n)
+		}
+		s.hosts["a"].Forget(s.current())
+		s.settle(time.Second) // still seen at once
+		s.expectState("a", warmer.StateWarm)
 	})
 }

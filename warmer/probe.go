@@ -207,6 +207,7 @@ func (w *Warmer) toInspect(h *host, all bool) []lookAt {
 	for pin, c := range h.copies {
 		if !known[pin] && !c.Busy {
 			delete(h.copies, pin)
+			delete(h.past, pin)
 		}
 	}
 	looks := make([]lookAt, 0, len(wanted))

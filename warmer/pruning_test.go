@@ -277,6 +277,40 @@ func TestAPullMakesRoom(t *testing.T) {
 	})
 }
 
+// What is told of an image says that it was pruned, or that somebody took it away,
+// and when it was warm again.
+func TestTheStoryOfAnImageHasItsRemovalsAndRepairs(t *testing.T) {
+	t.Parallel()
+	pruned(t, []string{"a"}, func(s *scene) {
+		one := s.live(1)
+		s.hosts["a"].Forget(one)
+		s.settle(time.Minute)
+		s.live(2)
+		s.live(3)
+		s.prune(warmer.PruneAsk{})
+		s.settle(time.Minute)
+		s.rollback(string(one.Digest()))
+		s.settle(time.Minute)
+		s.expectCurrent(one)
+		x, err := s.w.Explain(context.Background(), "a", one.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var told []string
+		for _, e := range x.Log {
+			for _, what := range []string{"became warm", "somebody took it away", "prune pass (person): removed"} {
+				if strings.HasPrefix(e.What, what) {
+					told = append(told, what)
+				}
+			}
+		}
+		want := []string{"became warm", "somebody took it away", "became warm", "prune pass (person): removed", "became warm"}
+		if !slices.Equal(told, want) {
+			t.Errorf("told %q of %+v, want %q", told, x.Log, want)
+		}
+	})
+}
+
 // A pull that can't fit whatever goes costs nothing, and says what holds the
 // space.
 func TestAPullThatCantFitCostsNothing(t *testing.T) {

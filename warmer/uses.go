@@ -84,6 +84,10 @@ func later(a, b, now time.Time) time.Time {
 	return a
 }
 
+// maxHeard bounds what is remembered of names that no image had when the images
+// were listed last: an engine can tell of any.
+const maxHeard = 10_000
+
 // heard takes over what an engine told of.
 func (w *Warmer) heard(h *host, news Happening) {
 	if news.Removed {
@@ -102,7 +106,9 @@ func (u *uses) use(name string, at, now time.Time) {
 		if u.heard == nil {
 			u.heard = make(map[string]time.Time)
 		}
-		u.heard[name] = later(u.heard[name], at, now)
+		if _, known := u.heard[name]; known || len(u.heard) < maxHeard {
+			u.heard[name] = later(u.heard[name], at, now)
+		}
 		return
 	}
 	use := u.of[id]

@@ -53,6 +53,9 @@ func (m *meter) note(msg jsonmessage.JSONMessage) {
 		return
 	}
 	l := m.layers[msg.ID]
+	if l == nil && (len(m.layers) >= maxLayers || len(msg.ID) > maxLayerID) {
+		return
+	}
 	if l == nil {
 		l = &layer{}
 		m.layers[msg.ID] = l

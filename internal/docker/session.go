@@ -90,7 +90,7 @@ func (h *Host) newClient() (*client.Client, error) {
 		client.WithHost("tcp://docker"),
 		// After WithHost, which puts a proxy and a dialer of its own into the
 		// transport that it finds.
-		client.WithHTTPClient(&http.Client{Transport: h.transport, CheckRedirect: client.CheckRedirect}),
+		client.WithHTTPClient(&http.Client{Transport: bounded{h.transport}, CheckRedirect: client.CheckRedirect}),
 		client.WithUserAgent("prewarm"),
 	)
 }

@@ -239,6 +239,9 @@ func TestSSHTellsTheDisk(t *testing.T) {
 	if got := h.remoteDisk(t.Context(), root+"/none"); got != (warmer.Disk{}) {
 		t.Errorf("disk %+v of what is not there", got)
 	}
+	if got, err := h.ssh.run(t.Context(), "head -c 1000000 /dev/zero"); err == nil {
+		t.Errorf("%d bytes were taken for an answer", len(got))
+	}
 	s.noRun.Store(true)
 	if got := h.remoteDisk(t.Context(), root); got != (warmer.Disk{}) {
 		t.Errorf("disk %+v of a machine that runs nothing", got)

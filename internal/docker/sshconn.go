@@ -69,9 +69,27 @@ func (c *sshConn) run(ctx context.Context, command string) (string, error) {
 		defer func() { _ = s.Close() }()                         // ended by the command's end
 		stop := context.AfterFunc(ctx, func() { _ = s.Close() }) // it is given up
 		defer stop()
-		out, err := s.Output(command)
-		return string(out), err
+		return said(s, command)
 	}, nil)
+}
+
+// said is what a command prints.
+func said(s *ssh.Session, command string) (string, error) {
+	out, err := s.StdoutPipe()
+	if err != nil {
+		return "", err
+	}
+	if err := s.Start(command); err != nil {
+		return "", err
+	}
+	text, err := io.ReadAll(io.LimitReader(out, maxSaid+1))
+	switch {
+	case err != nil:
+		return "", err
+	case len(text) > maxSaid:
+		return "", errEndless
+	}
+	return string(text), s.Wait()
 }
 
 // count takes streams in and out, and closes a retired connection that has

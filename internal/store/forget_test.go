@@ -41,7 +41,7 @@ var bounds = map[string]string{
 	"removals":         "an hour",
 	"restored":         "one row",
 	"restored_runs":    "those that wait in a backup, until the hosts were looked at",
-	"rollouts":         "1000 of each tag, and those that somebody went back from",
+	"rollouts":         "1000 of each tag, the newest 50 that were current, and those that somebody went back from",
 	"run_secrets":      "until the run has a container",
 	"runs":             "runner.keep",
 	"scope_pins":       "goes with its scope",

@@ -33,12 +33,17 @@ func (s *Store) loadRollouts(ctx context.Context) ([]warmer.Rollout, error) {
 // history is how many rollouts of a track are kept.
 const history = 1000
 
-// thin removes the oldest ended rollouts of tracks that have had very many.
+// thin removes the oldest ended rollouts of tracks that have had very many. The
+// newest superseded ones stay, as in loadRollouts: an image that is on hold has many
+// that never were current.
 func (s *Store) thin(ctx context.Context) error {
 	_, err := s.db.ExecContext(ctx, `
 		DELETE FROM rollouts WHERE phase IN ('superseded', 'overtaken') AND id IN (
-			SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY image, tag ORDER BY id DESC) AS nth FROM rollouts) AS numbered
-			WHERE nth > $1)`, history)
+			SELECT id FROM (
+				SELECT id, phase, row_number() OVER (PARTITION BY image, tag ORDER BY id DESC) AS nth,
+					row_number() OVER (PARTITION BY image, tag, phase ORDER BY id DESC) AS nth_of_phase FROM rollouts
+			) AS numbered
+			WHERE nth > $1 AND (phase <> 'superseded' OR nth_of_phase > $2))`, history, recent)
 	if err != nil {
 		return fmt.Errorf("thin out old rollouts: %w", err)
 	}

@@ -106,3 +106,34 @@ func TestOldRolloutsAreThinnedOut(t *testing.T) {
 		t.Errorf("%d rollouts left, %v", len(left), err)
 	}
 }
+
+// However many digests came and never were current since (an image on hold, say),
+// what it can go back to is known after a restart.
+func TestWhatIsKeptForARollbackIsNotThinnedOut(t *testing.T) {
+	t.Parallel()
+	s := open(t, t.TempDir())
+	var all []warmer.Rollout
+	for n := range 1100 {
+		r := warmer.Rollout{ID: fmt.Sprintf("%04d", n), Track: warmer.TrackID{Image: "jobs", Tag: "latest"}, Pin: pin(t, "a"), Phase: warmer.Overtaken, Seen: now()}
+		switch n {
+		case 5, 6:
+			r.Phase = warmer.Superseded
+		case 7:
+			r.Phase = warmer.Current
+		}
+		all = append(all, r)
+	}
+	if err := s.Save(t.Context(), warmer.Change{Rollouts: all}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Forget(t.Context(), now()); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(got.Rollouts); n != 53 || got.Rollouts[0].ID != "0005" || got.Rollouts[1].ID != "0006" {
+		t.Errorf("%d rollouts are loaded, the oldest is %s: the superseded ones are forgotten", n, got.Rollouts[0].ID)
+	}
+}
