@@ -143,8 +143,8 @@ func (g *Gate) Limit(bytesPerSecond int64) {
 	g.limit.SetLimit(rate.Limit(bytesPerSecond))
 }
 
-// Quiet waits until nothing was sent for two seconds, and gives what was counted
-// until then: a cache goes on to store what its client has already.
+// Quiet waits until nothing of a blob was sent for two seconds, and gives what was
+// counted until then: a cache goes on to store what its client has already.
 func (g *Gate) Quiet(ctx context.Context) (Counts, error) {
 	const enough = 2 * time.Second
 	counts, since := g.Counts(), time.Now()
@@ -154,9 +154,11 @@ func (g *Gate) Quiet(ctx context.Context) (Counts, error) {
 			return counts, fmt.Errorf("wait for a quiet registry: %w", ctx.Err())
 		case <-time.After(pollPause):
 		}
-		if now := g.Counts(); now != counts {
-			counts, since = now, time.Now()
+		now := g.Counts() // others may look at manifests all the time
+		if now.BlobGet != counts.BlobGet || now.BlobBytes != counts.BlobBytes {
+			since = time.Now()
 		}
+		counts = now
 	}
 	return counts, nil
 }
