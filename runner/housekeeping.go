@@ -195,7 +195,7 @@ func (r *Runner) retainLog(ctx context.Context, id string, before time.Time, tot
 	if problem.CodeOf(err) == problem.RunNotFound {
 		return false, r.opts.Spool.Remove(id) // its run was forgotten, or never written down
 	}
-	if err != nil || !run.State.Ended() {
+	if err != nil || !run.State.Ended() || run.Owed { // a debt writes the run once it is paid
 		return false, err
 	}
 	size, err := r.opts.Spool.Size(id)
