@@ -209,8 +209,8 @@ func (h *host) remember(pin registry.Pin, state, detail string) {
 	default:
 		return
 	}
-	past := append(h.past[pin], LogEntry{At: time.Now(), Pin: pin, What: what})
-	h.past[pin] = slices.Clone(past[max(0, len(past)-pastOf):])
+	past := h.past[pin]
+	h.past[pin] = append(slices.Clone(past[max(0, len(past)-pastOf+1):]), LogEntry{At: time.Now(), Pin: pin, What: what})
 }
 
 // copyStory notes what became of digests on a host since the server started.

@@ -47,7 +47,10 @@ type copyState struct {
 }
 
 func newHost(o HostOptions) *host {
-	return &host{HostOptions: o, contact: Unknown, since: time.Now(), copies: make(map[registry.Pin]*copyState), past: make(map[registry.Pin][]LogEntry), look: make(chan struct{}, 1), pruning: newPruning()}
+	return &host{
+		HostOptions: o, contact: Unknown, since: time.Now(), copies: make(map[registry.Pin]*copyState),
+		past: make(map[registry.Pin][]LogEntry), look: make(chan struct{}, 1), pruning: newPruning(),
+	}
 }
 
 func (h *host) copyOf(pin registry.Pin) *copyState {
