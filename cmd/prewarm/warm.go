@@ -99,6 +99,9 @@ func (c *cli) newWatcher(w io.Writer) watcher {
 		return quiet{}
 	}
 	if isTerminal(w) && os.Getenv("TERM") != "dumb" {
+		if o, ok := w.(*standardOutput); ok {
+			w = o.file // mpb knows a terminal by its file alone
+		}
 		return newBars(w)
 	}
 	return &lines{w: w, last: make(map[string]string)}
