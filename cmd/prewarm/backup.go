@@ -4,11 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/docker/go-units"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/prewarm/prewarm/internal/backup"
 )
@@ -60,7 +58,7 @@ type backupReport struct {
 }
 
 func (c *cli) backupToStdout(cmd *cobra.Command) error {
-	if f, ok := cmd.OutOrStdout().(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if isTerminal(cmd.OutOrStdout()) {
 		return misused(cmd, "a backup is no text for a terminal: name a file, or send it on with | or >")
 	}
 	_, err := c.fetchBackup(cmd.Context(), cmd.OutOrStdout())

@@ -8,8 +8,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/term"
-
 	"github.com/prewarm/prewarm/internal/api"
 	"github.com/prewarm/prewarm/internal/problem"
 )
@@ -49,7 +47,7 @@ func (s *session) interrupted(ctx context.Context, f *watch, caught os.Signal) e
 // notice tells a person something between the lines. Programs read our stderr
 // as the container's, so nothing of ours stands between its lines there.
 func notice(w io.Writer, text string) {
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if isTerminal(w) {
 		fmt.Fprintln(w, "prewarm:", text)
 	}
 }

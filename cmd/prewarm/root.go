@@ -46,9 +46,13 @@ func (e *codeError) Unwrap() error { return e.err }
 
 // execute runs a command line and gives the exit code.
 func execute(ctx context.Context, args []string) int {
-	root := newRoot()
+	root, stdout := newRoot(), &standardOutput{file: os.Stdout}
 	root.SetArgs(args)
+	root.SetOut(stdout)
 	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		err = unwritten(cmd, stdout.err())
+	}
 	if err == nil {
 		return 0
 	}
@@ -62,6 +66,16 @@ func execute(ctx context.Context, args []string) int {
 		return usageCode(cmd)
 	}
 	return code
+}
+
+// unwritten is the error of a verb that did what it was asked and could not say
+// it. From run and wait 1 would be taken for the container's, and that nothing
+// ran is not for us to say.
+func unwritten(cmd *cobra.Command, err error) error {
+	if err != nil && (cmd.Name() == verbRun || cmd.Name() == verbWait) {
+		return &codeError{code: exitUnknown, err: err}
+	}
+	return err
 }
 
 // tell prints an error. In a hurry it does not wait long for that: stderr may be

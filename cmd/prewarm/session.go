@@ -77,14 +77,19 @@ func (s *session) orphaned() error {
 
 // leave prints what is needed to find the run again.
 func (s *session) leave(submitted api.Submitted) error {
+	var err error
 	if s.cli.json() {
-		return printJSON(s.cmd.OutOrStdout(), submitted)
+		err = printJSON(s.cmd.OutOrStdout(), submitted)
+	} else {
+		for _, text := range joinedText(submitted) {
+			fmt.Fprintln(s.cmd.ErrOrStderr(), "prewarm:", text)
+		}
+		_, err = fmt.Fprintln(s.cmd.OutOrStdout(), submitted.ID)
 	}
-	for _, text := range joinedText(submitted) {
-		fmt.Fprintln(s.cmd.ErrOrStderr(), "prewarm:", text)
+	if err != nil {
+		return &codeError{code: exitUnknown, err: fmt.Errorf("run %s goes on, and its id could not be printed: %w", submitted.ID, err)}
 	}
-	_, err := fmt.Fprintln(s.cmd.OutOrStdout(), submitted.ID)
-	return err
+	return nil
 }
 
 // submit sends the request. When a signal comes before the answer, a short wait

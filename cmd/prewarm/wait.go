@@ -34,7 +34,7 @@ func (c *cli) newWait() *cobra.Command {
 			}
 			if c.json() {
 				if err := printJSON(cmd.OutOrStdout(), run); err != nil {
-					return err
+					return &codeError{code: exitUnknown, err: err}
 				}
 			}
 			if !run.Ended {

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/prewarm/prewarm/internal/api"
 	"github.com/prewarm/prewarm/internal/problem"
@@ -99,7 +98,10 @@ func (c *cli) newWatcher(w io.Writer) watcher {
 	if c.json() {
 		return quiet{}
 	}
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" {
+	if isTerminal(w) && os.Getenv("TERM") != "dumb" {
+		if o, ok := w.(*standardOutput); ok {
+			w = o.file // mpb knows a terminal by its file alone
+		}
 		return newBars(w)
 	}
 	return &lines{w: w, last: make(map[string]string)}
