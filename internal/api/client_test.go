@@ -270,7 +270,7 @@ func TestTheServersProblemsArriveWhole(t *testing.T) {
 	_, err = c.Submit(ctx, api.SubmitRun{}, "")
 	expectCode(t, err, problem.InvalidRequest)
 	_, err = c.Check(ctx, "") // no name at all
-	expectCode(t, err, problem.InvalidRequest)
+	expectCode(t, err, problem.PathNotFound)
 }
 
 func TestEvents(t *testing.T) {
