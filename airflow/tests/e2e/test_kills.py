@@ -42,8 +42,9 @@ def test_mark_a_deferred_task_failed(world: World) -> None:
     marked = run.mark("job", "failed")
     made, at = cancel_of(world, run)
     assert made["state"] == "canceled"
-    # The triggerer looks about once a second; the machine is busy with the other tests.
-    assert at - marked < 8
+    # The triggerer looks about once a second, and the machine is busy with the other tests. By itself the run would end
+    # after an hour without its caller.
+    assert at - marked < 30
     run.wait("failed")
 
 
