@@ -53,7 +53,7 @@ func TestList(t *testing.T) {
 		{"Id":"c4","Names":["/other"],"ImageID":%[2]q,"State":"exited","Created":1700000004},
 		{"Id":"c5","Names":["/gone"],"ImageID":%[1]q,"State":"removing","Created":1700000005},
 		{"Id":"c6","Names":["/lame"],"ImageID":%[1]q,"State":"dead","Created":1700000006}]`, config1, config2))
-	e.on("GET /containers/c3/json", reply(http.StatusOK, `{"Id":"c3","State":{"Status":"exited","FinishedAt":"2025-01-02T03:04:05Z"}}`))
+	e.on("GET /containers/c3/json", reply(http.StatusOK, `{"Id":"c3","State":{"Status":"exited","StartedAt":"2025-01-02T03:04:05Z","FinishedAt":"2025-01-02T03:04:04.9993Z"}}`))
 	e.on("GET /containers/c5/json", fault(http.StatusNotFound, "no such container"))
 	e.on("GET /containers/c6/json", fault(http.StatusInternalServerError, "it is broken"))
 	h := e.host()

@@ -67,7 +67,7 @@ func (l *lister) ended(ctx context.Context, id string) (time.Time, error) {
 	default:
 		return time.Time{}, nil
 	}
-	at := engineTime(seen.State.FinishedAt)
+	at := endOf(seen.State)
 	l.session.stock.learnEnd(id, at)
 	return at, nil
 }

@@ -240,16 +240,21 @@ func (h *Host) exit(ctx context.Context, id string) (runner.Exit, error) {
 	case state.Running || state.Restarting:
 		return runner.Exit{}, errNotEnded
 	}
-	finished := engineTime(state.FinishedAt)
-	if finished.Before(started) {
-		// The engine writes down the start after the program runs: one that
-		// ends at once was seen to end 0.7 ms before it started.
-		finished = started
-	}
 	return runner.Exit{
 		Code: state.ExitCode, OOMKilled: state.OOMKilled,
-		Started: started, Finished: finished, Detail: state.Error,
+		Started: started, Finished: endOf(state), Detail: state.Error,
 	}, nil
+}
+
+// endOf is when a container that is no longer running ended. The engine writes down
+// the start after the program runs: one that ended at once was seen to end 0.7 ms
+// before it started.
+func endOf(state *container.State) time.Time {
+	started, finished := engineTime(state.StartedAt), engineTime(state.FinishedAt)
+	if finished.Before(started) {
+		return started
+	}
+	return finished
 }
 
 // Confirm asks for a sign of life over a connection of its own, within one

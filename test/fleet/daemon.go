@@ -129,6 +129,7 @@ func (d daemon) command() ([]string, error) {
 func (d daemon) ready(ctx context.Context, p process) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
+	last := errors.New("none was answered")
 	for {
 		err := d.probe(ctx)
 		switch {
@@ -136,10 +137,12 @@ func (d daemon) ready(ctx context.Context, p process) error {
 			return nil
 		case !p.alive():
 			return errors.New("it ended before it served")
+		case ctx.Err() == nil:
+			last = err
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("wait for %s: %w (last: %w)", cmp.Or(d.ping, d.name), ctx.Err(), err)
+			return fmt.Errorf("wait for %s: %w (last: %w)", cmp.Or(d.ping, d.name), ctx.Err(), last)
 		case <-time.After(pollPause):
 		}
 	}

@@ -70,7 +70,7 @@ func TestAFailedStartShowsTheLog(t *testing.T) {
 func TestAStartEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	d := shellDaemon(t, "exec sleep 60", http.StatusServiceUnavailable)
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	err := d.start(ctx)
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "503") {
