@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 func TestEveryBenchmarkAnswers(t *testing.T) {
 	var out, log bytes.Buffer
 	args := []string{"-n", "1", "-rounds", "1", "-layers", "1", "-layer-bytes", "1000000", "-repositories", "3", "-tags", "2", "-every", "1s"}
-	args = append(args, "-lines", "1000", "-firehose", "20000", "-talkers", "2", "-under-way", "2", "-active", "20")
+	args = append(args, "-lines", "1000", "-firehose", "20000", "-talkers", "2", "-listen", "1s", "-under-way", "2", "-active", "20")
 	args = append(args, "-hosts", "2", "-images", "3", "-settle", "0s", "-idle", "1s", "-starts", "1", "-ended", "20")
 	// fanout builds a registry for minutes.
 	args = append(args, "run", "first-line", "warm", "watch", "lines", "lag", "firehose", "memory", "submit", "recovery", "footprint")

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -30,13 +29,13 @@ import (
 const fakeVariable = "PREWARM_BENCH_FAKE"
 
 // fakeProcess lets a process of its own measure.
-func fakeProcess[T any](ctx context.Context, what string, runs int) (answer T, err error) {
+func fakeProcess[T any](ctx context.Context, what string, runs int, listen time.Duration) (answer T, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return answer, fmt.Errorf("find this program: %w", err)
 	}
 	cmd := exec.CommandContext(ctx, self)
-	cmd.Env = append(os.Environ(), fmt.Sprint(fakeVariable, "=", what, " ", runs))
+	cmd.Env = append(os.Environ(), fmt.Sprint(fakeVariable, "=", what, " ", runs, " ", listen))
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	out, err := cmd.Output()
@@ -48,8 +47,15 @@ func fakeProcess[T any](ctx context.Context, what string, runs int) (answer T, e
 
 // beFake is the other side of fakeProcess.
 func beFake(ctx context.Context, words string, out io.Writer) (err error) {
-	what, number, _ := strings.Cut(words, " ")
-	runs, err := strconv.Atoi(number)
+	var (
+		what   string
+		runs   int
+		listen string
+	)
+	if _, err := fmt.Sscan(words, &what, &runs, &listen); err != nil {
+		return fmt.Errorf("%s=%s: %w", fakeVariable, words, err)
+	}
+	watched, err := time.ParseDuration(listen)
 	if err != nil {
 		return fmt.Errorf("%s=%s: %w", fakeVariable, words, err)
 	}
@@ -61,7 +67,7 @@ func beFake(ctx context.Context, words string, out io.Writer) (err error) {
 	var answer any
 	switch what {
 	case "loud":
-		answer, err = measureLoudness(ctx, dir, runs)
+		answer, err = measureLoudness(ctx, dir, runs, watched)
 	case "recovery":
 		answer, err = measureRecovery(ctx, dir, runs)
 	default:
@@ -226,7 +232,7 @@ type loudness struct {
 	For          time.Duration // that was measured
 }
 
-func measureLoudness(ctx context.Context, dir string, runs int) (a loudness, err error) {
+func measureLoudness(ctx context.Context, dir string, runs int, listen time.Duration) (a loudness, err error) {
 	const line = 1000 // 1 MB a second of a thousand of them
 	engines := newTalkers(memoryHosts, time.Millisecond, strings.Repeat("x", line-1))
 	l, err := liveOn(ctx, dir, engines)

@@ -10,7 +10,7 @@ import (
 func TestRecoveryIsMeasuredInMemory(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	if err := beFake(t.Context(), "recovery 5", &out); err != nil {
+	if err := beFake(t.Context(), "recovery 5 0s", &out); err != nil {
 		t.Fatal(err)
 	}
 	var a recoveryTime
@@ -21,7 +21,7 @@ func TestRecoveryIsMeasuredInMemory(t *testing.T) {
 
 func TestBeFakeRefuses(t *testing.T) {
 	t.Parallel()
-	for _, words := range []string{"loud", "loud x", "silent 5"} {
+	for _, words := range []string{"loud", "loud x 1s", "loud 5 x", "silent 5 1s"} {
 		if err := beFake(t.Context(), words, &bytes.Buffer{}); err == nil {
 			t.Errorf("%q: want an error", words)
 		}

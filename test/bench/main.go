@@ -43,9 +43,10 @@ type settings struct {
 	repositories, tags int           // of each, that are watched
 	every              time.Duration // how often each tag is looked at
 
-	lines, firehose  int // of a log
-	talkers          int // runs that print at once
-	underWay, active int // runs when a server is killed: on engines, and in memory
+	lines, firehose  int           // of a log
+	talkers          int           // runs that print at once
+	listen           time.Duration // for which a server is watched while they do
+	underWay, active int           // runs when a server is killed: on engines, and in memory
 
 	// Of the footprint: hosts and images that are watched at rest, for how long and
 	// how long after there was something to do, and starts, with so many ended runs
@@ -173,6 +174,7 @@ func parse(args []string, usage io.Writer) (settings, []benchmark, error) {
 	flags.IntVar(&s.lines, "lines", 1_000_000, "lines of a log that is followed")
 	flags.IntVar(&s.firehose, "firehose", 10_000_000, "lines of the firehose")
 	flags.IntVar(&s.talkers, "talkers", 200, "runs that print at once")
+	flags.DurationVar(&s.listen, "listen", 30*time.Second, "how long a server is watched once all of them print")
 	flags.IntVar(&s.underWay, "under-way", 60, "runs on engines when a server is killed")
 	flags.IntVar(&s.active, "active", 1000, "runs in memory when a server is killed")
 	flags.IntVar(&s.hosts, "hosts", 10, "hosts of the footprint")
@@ -191,8 +193,8 @@ func parse(args []string, usage io.Writer) (settings, []benchmark, error) {
 	}
 	numbers := []int{s.pairs, s.rounds, s.layers, int(s.layer), s.repositories, s.tags, s.lines, s.firehose, s.talkers, s.underWay, s.active}
 	numbers = append(numbers, s.hosts, s.images, s.startCount, s.endedRuns)
-	if slices.Min(numbers) < 1 || min(s.every, s.idle) < time.Second || s.settle < 0 {
-		return s, nil, errors.New("all numbers are 1 or more, and -every and -idle a second or more")
+	if slices.Min(numbers) < 1 || min(s.every, s.idle, s.listen) < time.Second || s.settle < 0 {
+		return s, nil, errors.New("all numbers are 1 or more, and -every, -idle and -listen a second or more")
 	}
 	chosen := all
 	if flags.NArg() > 0 {

@@ -36,7 +36,7 @@ func TestParseRefuses(t *testing.T) {
 	t.Parallel()
 	for want, args := range map[string][]string{
 		"1 or more":                      {"-n", "0"},
-		"-every and -idle a second":      {"-every", "10ms"},
+		"-every, -idle and -listen a second":      {"-every", "10ms"},
 		"a second or more":               {"-idle", "10ms"},
 		`no benchmark is called "rnu"`:   {"rnu"},
 		"flag provided but not defined":  {"-fast"},

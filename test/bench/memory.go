@@ -54,8 +54,6 @@ const (
 	// talkLine and talkRate make 20 kB a second of a program.
 	talkLine = 99 // and a line feed
 	talkRate = 200
-	// listen is how long the server is watched once all runs print.
-	listen = 30 * time.Second
 )
 
 // benchMemory tells what a server takes with many runs that print at once: on
@@ -69,7 +67,7 @@ func benchMemory(ctx context.Context, r *rig) (t table, err error) {
 	if err := r.memoryOnRig(ctx, &t); err != nil {
 		return t, err
 	}
-	loud, err := fakeProcess[loudness](ctx, "loud", r.talkers)
+	loud, err := fakeProcess[loudness](ctx, "loud", r.talkers, r.listen)
 	if err != nil {
 		return t, err
 	}
@@ -96,13 +94,13 @@ func (r *rig) memoryOnRig(ctx context.Context, t *table) (err error) {
 	logs := filepath.Join(r.dir, "memory", "logs")
 	first, err := folderSize(logs)
 	begin := time.Now()
-	err = errors.Join(err, pause(ctx, listen))
+	err = errors.Join(err, pause(ctx, r.listen))
 	last, readErr := folderSize(logs)
 	took := time.Since(begin)
 	if err := errors.Join(err, readErr, memory.stop()); err != nil {
 		return err
 	}
-	t.add("real engines", fmt.Sprint(len(ids)), "20 kB/s", fmt.Sprintf("%.1f MB/s", float64(last-first)/took.Seconds()/1e6), listen.String(),
+	t.add("real engines", fmt.Sprint(len(ids)), "20 kB/s", fmt.Sprintf("%.1f MB/s", float64(last-first)/took.Seconds()/1e6), r.listen.String(),
 		mebibytes(before), mebibytes(memory.most), mebibytes((memory.most-before)/int64(len(ids))))
 	return r.hush(ctx, s, ids)
 }

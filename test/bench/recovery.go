@@ -30,7 +30,7 @@ func benchRecovery(ctx context.Context, r *rig) (t table, err error) {
 	}
 	var read, followed []time.Duration
 	for range r.rounds {
-		again, err := fakeProcess[recoveryTime](ctx, "recovery", r.active)
+		again, err := fakeProcess[recoveryTime](ctx, "recovery", r.active, 0)
 		if err != nil {
 			return t, err
 		}
