@@ -8,7 +8,8 @@ import (
 )
 
 // Engine is what a run needs of the host that it was placed on. The contract
-// suite in internal/docker/dockertest holds for every implementation.
+// suite in internal/docker/dockertest holds for every implementation. One is compared
+// with another by ==: it is a pointer, as a rule.
 type Engine interface {
 	Launcher
 	Observer

@@ -21,7 +21,7 @@ type firehose struct {
 	lines []runner.Line
 }
 
-func (f firehose) Logs(ctx context.Context, id string, since time.Time, _ bool, emit func(runner.Line) error) error {
+func (f *firehose) Logs(ctx context.Context, id string, since time.Time, _ bool, emit func(runner.Line) error) error {
 	for _, l := range f.lines {
 		if l.Time.Before(since) {
 			continue
@@ -40,7 +40,7 @@ func BenchmarkLines(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	engine := firehose{Fake: dockertest.NewFake(dockertest.Options{Name: "a"})}
+	engine := &firehose{Fake: dockertest.NewFake(dockertest.Options{Name: "a"})}
 	engine.Push(one, registry.Platform{OS: "linux", Architecture: "amd64"}, []int64{1})
 	engine.Load(one)
 	begun := time.Now()
