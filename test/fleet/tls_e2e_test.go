@@ -50,8 +50,16 @@ func TestCertificatesAreRenewed(t *testing.T) {
 	if err := h.RenewClient(-time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := dockerTLS(t, h, "version"); err == nil || !strings.Contains(err.Error(), "certificate") {
-		t.Errorf("an expired certificate: %s, %v", out, err)
+	// The engine refuses a certificate after its own part of the handshake. Where the
+	// request was on its way by then, the connection's end may come before the reason.
+	for try := 1; ; try++ {
+		out, err := dockerTLS(t, h, "version")
+		if err == nil || try == 10 {
+			t.Fatalf("an expired certificate: %s, %v", out, err)
+		}
+		if strings.Contains(err.Error(), "certificate") {
+			break
+		}
 	}
 	if err := h.RenewClient(time.Hour); err != nil {
 		t.Fatal(err)
