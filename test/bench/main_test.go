@@ -35,12 +35,12 @@ func TestParseChoosesBenchmarks(t *testing.T) {
 func TestParseRefuses(t *testing.T) {
 	t.Parallel()
 	for want, args := range map[string][]string{
-		"1 or more":                      {"-n", "0"},
-		"-every, -idle and -listen a second":      {"-every", "10ms"},
-		"a second or more":               {"-idle", "10ms"},
-		`no benchmark is called "rnu"`:   {"rnu"},
-		"flag provided but not defined":  {"-fast"},
-		"invalid value \"few\" for flag": {"-rounds", "few"},
+		"1 or more":                          {"-n", "0"},
+		"-every, -idle and -listen a second": {"-every", "10ms"},
+		"a second or more":                   {"-idle", "10ms"},
+		`no benchmark is called "rnu"`:       {"rnu"},
+		"flag provided but not defined":      {"-fast"},
+		"invalid value \"few\" for flag":     {"-rounds", "few"},
 	} {
 		if _, _, err := parse(args, io.Discard); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %s", args, err, want)
