@@ -25,7 +25,11 @@ func group(cmd *cobra.Command, verbs ...*cobra.Command) *cobra.Command {
 		if len(args) == 0 {
 			return nil
 		}
-		return misused(cmd, fmt.Sprintf("%s has no verb %q%s", cmd.CommandPath(), args[0], meant(args[0], verbNames(cmd))))
+		hint := meant(args[0], verbNames(cmd))
+		if instead, ok := dockerVerbs[args[0]]; ok && !cmd.HasParent() {
+			hint = "; " + instead
+		}
+		return misused(cmd, fmt.Sprintf("%s has no verb %q%s", cmd.CommandPath(), args[0], hint))
 	}
 	return cmd
 }
@@ -56,9 +60,25 @@ func meant(word string, candidates []string) string {
 	return "; did you mean " + near[0] + "?"
 }
 
+// wanted is what a flag of a type takes, where its own error is that of a parser
+// of Go's.
+var wanted = map[string]string{
+	"bool":     "true or false",
+	"duration": "a length of time in h, m and s, as in 90s, 10m or 1h30m",
+	"float64":  "a number",
+	"int":      "a whole number",
+	"int64":    "a whole number",
+}
+
 // flagError tells a flag that isn't there, or has a value that it can't have.
 func flagError(cmd *cobra.Command, err error) error {
 	message := err.Error()
+	var invalid *pflag.InvalidValueError
+	if errors.As(err, &invalid) {
+		if want, ok := wanted[invalid.GetFlag().Value.Type()]; ok {
+			message = fmt.Sprintf("--%s %q: want %s", invalid.GetFlag().Name, invalid.GetValue(), want)
+		}
+	}
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {
 		return misused(cmd, message)

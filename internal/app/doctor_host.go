@@ -19,6 +19,7 @@ import (
 type patient interface {
 	Examine(ctx context.Context) (warmer.Engine, error)
 	AnswersAnyone(ctx context.Context) (bool, error)
+	Instances(ctx context.Context) ([]string, error)
 	ReachRegistry(ctx context.Context, ref registry.Ref) error
 }
 
@@ -47,6 +48,7 @@ func (c *chart) examine(ctx context.Context, host patient, h config.Host, refs [
 	}
 	c.clock(engine.ClockOffset)
 	c.disk(engine.Disk)
+	c.shared(ctx, host)
 	for _, ref := range refs {
 		c.reaches(ctx, host, ref)
 	}
@@ -120,6 +122,17 @@ func (c *chart) disk(d warmer.Disk) {
 }
 
 func gibibytes(n int64) string { return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30)) }
+
+// shared tells where more than one installation works, or has worked, on an
+// engine: a keep-tag carries no instance, so one may remove what another keeps.
+func (c *chart) shared(ctx context.Context, host patient) {
+	ids, err := within(ctx, host.Instances)
+	if c.fault(Warning, "shared", err) || len(ids) < 2 {
+		return
+	}
+	c.add(Warning, "shared", "markers of "+strconv.Itoa(len(ids))+" installations of Prewarm are here ("+strings.Join(ids, ", ")+"); two at work may prune what the other keeps warm",
+		"give each hosts of its own; of one that is gone, remove the marker: docker volume rm prewarm-ID")
+}
 
 // hostRef is what a host asks for to prove that it reaches a registry.
 type hostRef struct {

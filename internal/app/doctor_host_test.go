@@ -21,11 +21,14 @@ type exam struct {
 	anyone    bool
 	down      error // of every call
 	anyoneErr error
+	instances []string
+	listErr   error
 	unreached map[string]error // by registry
 }
 
 func (e exam) Examine(context.Context) (warmer.Engine, error) { return e.engine, e.down }
 func (e exam) AnswersAnyone(context.Context) (bool, error)    { return e.anyone, e.anyoneErr }
+func (e exam) Instances(context.Context) ([]string, error)    { return e.instances, e.listErr }
 func (e exam) ReachRegistry(_ context.Context, r registry.Ref) error {
 	return e.unreached[r.Repository().Host()]
 }
@@ -111,6 +114,17 @@ func TestExamine(t *testing.T) {
 			},
 		},
 		"tls that can't be tried": {secured, exam{engine: healthy, anyoneErr: errors.New("cut")}, nil, []string{good, "warn tls: cut", clock, disk}},
+		"of one installation": {unix, exam{engine: healthy, instances: []string{"a"}}, nil, []string{good, clock, disk}},
+		"of two installations": {
+			unix,
+			exam{engine: healthy, instances: []string{"a", "b"}},
+			nil,
+			[]string{
+				good, clock, disk,
+				"warn shared: markers of 2 installations of Prewarm are here (a, b); two at work may prune what the other keeps warm -> give each hosts of its own; of one that is gone, remove the marker: docker volume rm prewarm-ID",
+			},
+		},
+		"that lists no volumes": {unix, exam{engine: healthy, listErr: errors.New("forbidden")}, nil, []string{good, clock, disk, "warn shared: forbidden"}},
 		"registries": {
 			unix,
 			exam{engine: healthy, unreached: map[string]error{"a.test": denied, "m.test": denied}},

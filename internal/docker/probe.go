@@ -3,10 +3,12 @@ package docker
 import (
 	"context"
 	"crypto/rand"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/system"
 	"github.com/docker/docker/api/types/volume"
 
@@ -153,6 +155,24 @@ func (h *Host) marker(ctx context.Context) (volume.Volume, error) {
 			"remove it: docker volume rm "+name)
 	}
 	return v, err
+}
+
+// Instances are the ids of all installations that have left a marker on the
+// engine, this one's among them, in order.
+func (h *Host) Instances(ctx context.Context) ([]string, error) {
+	var list volume.ListResponse
+	err := h.call(ctx, listLimit, "list markers", func(ctx context.Context, s *session) (err error) {
+		list, err = s.api.VolumeList(ctx, volume.ListOptions{Filters: filters.NewArgs(filters.Arg("label", labelMarker))})
+		return err
+	})
+	var ids []string
+	for _, v := range list.Volumes {
+		if v != nil {
+			ids = append(ids, v.Labels[labelInstance])
+		}
+	}
+	slices.Sort(ids)
+	return ids, err
 }
 
 // leaveMarker creates the marker. Creating a volume that exists gives the one

@@ -3,6 +3,7 @@ package docker
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/docker/docker/api/types/system"
@@ -85,6 +86,27 @@ func TestExamineLeavesNoMarker(t *testing.T) {
 	got, err := e.host().Examine(t.Context())
 	if err != nil || got.Marker != "" || got.Version != "20.10.24" || got.CPUs != 2 {
 		t.Errorf("Examine = %+v, %v", got, err)
+	}
+}
+
+// Instances are those whose markers are there; a scope's volume is no marker.
+func TestInstances(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t)
+	e.on("GET /volumes", func(w http.ResponseWriter, r *http.Request) {
+		if got := r.URL.Query().Get("filters"); got != `{"label":{"prewarm.marker":true}}` {
+			t.Errorf("asked for %s", got)
+		}
+		reply(http.StatusOK, `{"Volumes":[{"Name":"prewarm-two","Labels":{"prewarm.instance":"two","prewarm.marker":"M"}},
+			{"Name":"prewarm-inst","Labels":{"prewarm.instance":"inst","prewarm.marker":"N"}}]}`)(w, r)
+	})
+	if got, err := e.host().Instances(t.Context()); err != nil || !slices.Equal(got, []string{"inst", "two"}) {
+		t.Errorf("Instances = %v, %v", got, err)
+	}
+	closed := newEngine(t)
+	closed.on("GET /volumes", fault(http.StatusForbidden, "the proxy says no"))
+	if _, err := closed.host().Instances(t.Context()); err == nil {
+		t.Error("Instances of a proxy that lets no list through: no error")
 	}
 }
 

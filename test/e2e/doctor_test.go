@@ -39,6 +39,9 @@ func TestDoctor(t *testing.T) {
 	if err := os.WriteFile(file, []byte(setup.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	for _, id := range []string{"one", "two"} {
+		docker(t, closed, "volume", "create", "--label", "prewarm.instance="+id, "--label", "prewarm.marker=M", "prewarm-"+id)
+	}
 	if err := far.SSH.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -50,6 +53,7 @@ func TestDoctor(t *testing.T) {
 	for _, want := range []finding{
 		{"ok", "host " + closed.Name, "reachable", "20.10", ""},
 		{"ok", "host " + closed.Name, "tls", "takes ours", ""},
+		{"warn", "host " + closed.Name, "shared", "one, two", "docker volume rm"},
 		{"ok", "host " + closed.Name, "registry " + f.Registry.Addr, "reaches it", ""},
 		{"fail", "host " + closed.Name, "registry " + private.Addr, private.Addr, ""},
 		{"fail", "host " + open.Name, "tls", "without a client certificate", "--tlsverify"},
@@ -67,8 +71,12 @@ func TestDoctor(t *testing.T) {
 		t.Logf("%+v", told)
 	}
 	for _, h := range f.Hosts {
-		if left := docker(t, h, "volume", "ls", "-q"); left != "" {
-			t.Errorf("%s has a volume now: %s", h.Name, left)
+		left, want := docker(t, h, "volume", "ls", "-q"), ""
+		if h == closed {
+			want = "prewarm-one\nprewarm-two"
+		}
+		if left != want {
+			t.Errorf("%s has these volumes now: %q, want %q", h.Name, left, want)
 		}
 	}
 }
