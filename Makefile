@@ -39,8 +39,9 @@ COMPOSE         := $(TOOLS)/compose-$(COMPOSE_VERSION)/docker-compose
 # one is never forgotten.
 packages_with = $(sort $(dir $(shell grep -rlE $(1) --include='*_test.go' .)))
 
-# The tests that need the engine which make engine29 builds, as a pattern for -run.
-tests29 = ^($(shell grep -rlE '^//go:build e2e && engine29$$' --include='*_test.go' . | xargs grep -hoE '^func Test\w+' | sed 's/^func //' | paste -sd'|'))$$
+# The tests behind a build tag, as a pattern for -run: their packages have others,
+# which make race has run.
+tests_behind = ^($(shell grep -rlE '^//go:build $(1)$$' --include='*_test.go' . | xargs grep -hoE '^func Test\w+' | sed 's/^func //' | grep -vx TestMain | paste -sd'|'))$$
 
 .DEFAULT_GOAL := help
 .PHONY: help build image deb demo bench soak \
@@ -87,16 +88,17 @@ race: ## test without engines, with the race detector
 	sh tools/racetest.sh -timeout 10m ./...
 
 # One package at a time: each starts engines of its own, and an engine that has
-# to share its cores with two others is slow enough to fail a test.
+# to share its cores with two others is slow enough to fail a test. Whether
+# the benchmarks work is a matter of make benchmarks.
 e2e: ## test on real engines, with the race detector (root, after setup)
-	sh tools/racetest.sh -tags e2e -p 1 -count 1 -timeout 20m $(call packages_with,'^//go:build e2e$$')
+	sh tools/racetest.sh -tags e2e -p 1 -count 1 -timeout 20m -run '$(call tests_behind,e2e)' $(filter-out ./test/bench/,$(call packages_with,'^//go:build e2e$$'))
 
 engine29: setup ## build a current Docker Engine for the tests of mixed fleets (root; some minutes, once)
 	sh test/setup.sh engine29
 	go run ./test/rig engine29
 
 e2e29: engine29 ## test on the current engine, too (root)
-	sh tools/racetest.sh -tags e2e,engine29 -p 1 -count 1 -timeout 20m -run '$(tests29)' $(call packages_with,'^//go:build e2e && engine29$$')
+	sh tools/racetest.sh -tags e2e,engine29 -p 1 -count 1 -timeout 20m -run '$(call tests_behind,e2e && engine29)' $(call packages_with,'^//go:build e2e && engine29$$')
 
 # race runs what unit runs.
 test: setup race e2e ## all tests, from nothing on a bare Debian machine with Go (root)
@@ -163,8 +165,9 @@ fuzz: ## run each fuzz target for FUZZTIME
 fuzz-api: ## fuzz the HTTP API by its OpenAPI document
 	sh tools/apifuzz.sh $(TOOLS)
 
-benchmarks: ## run each Go benchmark once, to see that it works
+benchmarks: setup ## run each Go benchmark once, and what make bench measures, to see that it works (root)
 	go test -run '^$$' -bench . -benchtime 1x $(call packages_with,'^func Benchmark')
+	go test -tags e2e -count 1 -timeout 20m -run '$(call tests_behind,e2e)' ./test/bench
 
 ## Releasing
 

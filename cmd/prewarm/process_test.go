@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -94,13 +96,47 @@ func (p *process) signal(s syscall.Signal) {
 // wantEnd wants the process to end with a code, and to have said why.
 func (p *process) wantEnd(code int, reason string) {
 	p.t.Helper()
+	if err := p.end(code, reason); err != nil {
+		p.t.Error(err)
+	}
+}
+
+// end waits for the process, and tells how its end is another one.
+func (p *process) end(code int, reason string) error {
 	_ = p.cmd.Wait() // its error is the code
-	if got := p.cmd.ProcessState.ExitCode(); got != code {
-		p.t.Errorf("exit code %d, want %d; stderr: %s", got, code, p.stderr)
+	if got := p.cmd.ProcessState.ExitCode(); got != code || !strings.Contains(p.stderr.String(), reason) {
+		return fmt.Errorf("exit code %d, want %d, and stderr to say %q: %s", got, code, reason, p.stderr)
 	}
-	if !strings.Contains(p.stderr.String(), reason) {
-		p.t.Errorf("stderr does not say %q: %s", reason, p.stderr)
+	return nil
+}
+
+// terminate ends the process by SIGTERM, within a second.
+func (p *process) terminate(reason string) error {
+	p.t.Helper()
+	begun := time.Now()
+	p.signal(syscall.SIGTERM)
+	if err := p.end(143, reason); err != nil {
+		return err
 	}
+	if took := time.Since(begun); took > time.Second {
+		return fmt.Errorf("it took %s", took)
+	}
+	return nil
+}
+
+// atBest wants one of three tries to go well: the program gives each step of its
+// end some tenths of a second, which a busy machine can take for itself.
+func atBest(t *testing.T, try func() error) {
+	t.Helper()
+	var failed []error
+	for range 3 {
+		err := try()
+		if err == nil {
+			return
+		}
+		failed = append(failed, err)
+	}
+	t.Error(errors.Join(failed...))
 }
 
 // serve starts a server on which jobs is warm.

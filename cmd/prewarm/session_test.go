@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -184,49 +183,50 @@ func TestServerGoneForGood(t *testing.T) {
 // all that is over within a second.
 func TestSIGTERMWhileStdoutIsBlocked(t *testing.T) {
 	t.Parallel()
-	s := newStub(t, 100_000, func(s *stub) { s.live = true })
-	r, w, err := os.Pipe() // nobody reads
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	file := filepath.Join(t.TempDir(), "status")
-	p := start(t, s.URL, w, "run", "jobs", "--status-file", file)
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	time.Sleep(200 * time.Millisecond) // the pipe takes 64 KiB
-	begun := time.Now()
-	p.signal(syscall.SIGTERM)
-	p.wantEnd(143, "run "+stubRun+" canceled: signal terminated")
-	if took := time.Since(begun); took > time.Second {
-		t.Errorf("it took %s", took)
-	}
-	select {
-	case <-s.canceled:
-	default:
-		t.Error("the server was not asked to cancel")
-	}
-	status, err := os.ReadFile(file)
-	if err != nil || !strings.Contains(string(status), `"code": 143,`) || !strings.Contains(string(status), `"state": "canceling"`) {
-		t.Errorf("status file: %s, %v", status, err)
-	}
+	atBest(t, func() error {
+		s := newStub(t, 100_000, func(s *stub) { s.live = true })
+		r, w, err := os.Pipe() // nobody reads
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		file := filepath.Join(t.TempDir(), "status")
+		p := start(t, s.URL, w, "run", "jobs", "--status-file", file)
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(200 * time.Millisecond) // the pipe takes 64 KiB
+		if err := p.terminate("run " + stubRun + " canceled: signal terminated"); err != nil {
+			return err
+		}
+		select {
+		case <-s.canceled:
+		default:
+			t.Error("the server was not asked to cancel")
+		}
+		status, err := os.ReadFile(file)
+		if err != nil || !strings.Contains(string(status), `"code": 143,`) || !strings.Contains(string(status), `"state": "canceling"`) {
+			t.Errorf("status file: %s, %v", status, err)
+		}
+		return nil
+	})
 }
 
 // A cancel that meets a server in its restart is tried again, within the second.
 func TestSIGTERMDuringARestart(t *testing.T) {
 	t.Parallel()
-	var failed atomic.Int32
-	s := newStub(t, 1, func(s *stub) {
-		s.live = true
-		s.fault = func(r *http.Request, _ int) bool {
-			return strings.HasSuffix(r.URL.Path, "/cancel") && failed.Add(1) <= 3
-		}
+	atBest(t, func() error {
+		var failed atomic.Int32
+		s := newStub(t, 1, func(s *stub) {
+			s.live = true
+			s.fault = func(r *http.Request, _ int) bool {
+				return strings.HasSuffix(r.URL.Path, "/cancel") && failed.Add(1) <= 3
+			}
+		})
+		p := start(t, s.URL, nil, "run", "jobs")
+		p.stdout.await(t, "line 1")
+		return p.terminate("run " + stubRun + " canceled: signal terminated")
 	})
-	p := start(t, s.URL, nil, "run", "jobs")
-	p.stdout.await(t, "line 1")
-	p.signal(syscall.SIGTERM)
-	p.wantEnd(143, "run "+stubRun+" canceled: signal terminated")
 }
 
 // --detach prints the id, and nothing else.
