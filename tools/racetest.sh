@@ -18,7 +18,7 @@ attempt() {
 	{
 		go test -race "$@" 2>&1
 		echo "exit status of go test: $?"
-	} | tee "$log" | grep -v '^exit status of go test: '
+	} | tee "$log" | grep --line-buffered -v '^exit status of go test: '
 	code=$(sed -n 's/^exit status of go test: //p' "$log")
 	return "$code"
 }
