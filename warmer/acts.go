@@ -15,10 +15,14 @@ import (
 // that somebody went back from. A verification that said no stands. name is an
 // image or image:tag, digest a digest or the beginning of one.
 func (w *Warmer) Approve(ctx context.Context, name, digest, who string) (Rollout, error) {
-	w.deciding.Lock()
-	defer w.deciding.Unlock()
 	r, err := w.toApprove(name, digest)
 	if err != nil {
+		return Rollout{}, err
+	}
+	w.reinspect(ctx, r.Track, r.Pin)
+	w.deciding.Lock()
+	defer w.deciding.Unlock()
+	if r, err = w.toApprove(name, digest); err != nil {
 		return Rollout{}, err
 	}
 	now := time.Now()

@@ -80,6 +80,7 @@ func (w *Warmer) meet(h *host, engine Engine) {
 	if last == "" {
 		return // the first contact
 	}
+	h.recheck()
 	h.forget() // also where only the marker went: younger than they are is what images may be taken for
 	for _, c := range h.copies {
 		if c.State == Warm {

@@ -280,6 +280,33 @@ func TestTooManyHeld(t *testing.T) {
 	}
 }
 
+// Where digests come faster than a cooldown ends, the oldest stays to see its end;
+// one that waits for more than time does not.
+func TestTooManyCoolDown(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		first Trust
+		want  string
+	}{
+		"all cool down":           {first: Trust{Verdict: &Verdict{OK: true}}, want: "overtake 2; overtake 3"},
+		"the first was refused":   {first: Trust{Verdict: &Verdict{ExitCode: 1}}, want: "overtake 1; overtake 3"},
+		"the first was gone from": {first: Trust{Rejected: true}, want: "overtake 1; overtake 3"},
+	} {
+		s := TrackState{Track: Track{ID: TrackID{"jobs", "latest"}, Hosts: []string{"a"}, Policy: Policy{Cooldown: time.Hour, Verify: &Verification{}}}}
+		for n := range maxHeld + 2 {
+			r := rolloutN(n+1, Held, amd64)
+			r.Seen, r.Trust.Verdict = noon, &Verdict{OK: true}
+			if n == 0 {
+				r.Trust = c.first
+			}
+			s.Held = append(s.Held, r)
+		}
+		if got := told(Plan(Desired{Tracks: []TrackState{s}}, Observed{Now: noon, Hosts: map[string]HostView{"a": script("")}})); got != c.want {
+			t.Errorf("%s: got %q, want %q", name, got, c.want)
+		}
+	}
+}
+
 func TestQuorum(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ n, percent, want int }{

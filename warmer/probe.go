@@ -175,7 +175,7 @@ type lookAt struct {
 
 // toInspect lists the pins that matter on a host: those that it is to hold or
 // that somebody asked for and, now and then or where all are asked for, other
-// superseded ones. It forgets the copies that nothing tells of any more.
+// superseded ones and whatever else was warm. It forgets the copies that nothing tells of any more.
 func (w *Warmer) toInspect(h *host, all bool) []lookAt {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -205,9 +205,13 @@ func (w *Warmer) toInspect(h *host, all bool) []lookAt {
 		}
 	}
 	for pin, c := range h.copies {
-		if !known[pin] && !c.Busy {
+		switch {
+		case c.Busy:
+		case !known[pin]:
 			delete(h.copies, pin)
 			delete(h.past, pin)
+		case c.State == Warm && (all || h.looks%sparse == 0):
+			wanted[pin] = true // held, say: it is not to go live where it only was
 		}
 	}
 	looks := make([]lookAt, 0, len(wanted))

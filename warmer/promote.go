@@ -1,18 +1,39 @@
 package warmer
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // maxHeld bounds how many digests of a track wait to be trusted: where each
 // needs an approval and nobody comes, only the newest matter.
 const maxHeld = 20
 
-// admit lets the held rollouts go that have nothing left to wait for, asks for
-// the verifications that are due, and ends the oldest of too many.
-func admit(t TrackState, now time.Time) (admitted []Rollout, decided []Action) {
-	held := t.Held
-	for ; len(held) > maxHeld; held = held[1:] {
-		decided = append(decided, Overtake{held[0]})
+// fewer ends the oldest of too many held rollouts. The oldest that only waits
+// for its time stays: with pushes that come faster than a cooldown ends, none
+// would ever live to see its end.
+func fewer(t TrackState, now time.Time) (held []Rollout, decided []Action) {
+	held = slices.Clone(t.Held)
+	for len(held) > maxHeld {
+		i := 0
+		if ripens(held[0].Holds(t.Track.Policy, now)) {
+			i = 1
+		}
+		decided = append(decided, Overtake{held[i]})
+		held = slices.Delete(held, i, i+1)
 	}
+	return held, decided
+}
+
+// ripens tells whether time alone ends these reasons, or has ended them.
+func ripens(reasons []Reason) bool {
+	return !slices.ContainsFunc(reasons, func(r Reason) bool { return r != Cooldown && r != Unverified })
+}
+
+// admit lets the held rollouts go that have nothing left to wait for, asks for
+// the verifications that are due, and ends some of too many.
+func admit(t TrackState, now time.Time) (admitted []Rollout, decided []Action) {
+	held, decided := fewer(t, now)
 	for _, r := range held {
 		if len(r.Holds(t.Track.Policy, now)) == 0 {
 			admitted = append(admitted, r)

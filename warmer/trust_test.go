@@ -3,6 +3,7 @@ package warmer_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -41,6 +42,89 @@ func TestCooldown(t *testing.T) {
 		}
 		s.settle(2 * time.Second)
 		s.expectCurrent(one)
+	})
+}
+
+// A push every minute does not keep a cooldown from ending.
+func TestACooldownThatIsLongerThanManyPushes(t *testing.T) {
+	t.Parallel()
+	configured(t, three, func(s *scene) { s.entry.Policy.Cooldown = time.Hour }, func(s *scene) {
+		var lives []registry.Pin
+		for n := range 180 {
+			s.push(n + 1)
+			s.check()
+			s.settle(time.Minute)
+			if now := s.current(); !now.IsZero() && !slices.Contains(lives, now) {
+				lives = append(lives, now)
+			}
+		}
+		if len(lives) < 2 {
+			t.Errorf("in three hours %d digests went live", len(lives))
+		}
+	})
+}
+
+// A digest that was warm and then went from the hosts is warmed again before it
+// goes live, whatever let it pass.
+func TestAnApprovalBelievesNoOldWarmth(t *testing.T) {
+	t.Parallel()
+	inTime(t, three, func(s *scene) {
+		ctx := context.Background()
+		s.push(1)
+		s.check()
+		s.settle(time.Second)
+		two := s.push(2)
+		s.check()
+		s.settle(time.Second)
+		if _, err := s.w.Rollback(ctx, "jobs", "", "ana"); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range three {
+			s.hosts[name].Forget(two)
+			s.hosts[name].FailPull(two, errors.New("no space"), -1)
+		}
+		if _, err := s.w.Approve(ctx, "jobs", string(two.Digest()), "ben"); err != nil {
+			t.Fatal(err)
+		}
+		s.settle(time.Minute)
+		if s.current() == two {
+			t.Error("a digest went live that is on no host")
+		}
+	})
+}
+
+// One that goes from the hosts while it is held is not taken for warm when the
+// time comes that ends that.
+func TestAHeldDigestIsLookedAt(t *testing.T) {
+	t.Parallel()
+	configured(t, three, func(s *scene) { s.entry.Policy.Cooldown = 10 * time.Minute }, func(s *scene) {
+		ctx := context.Background()
+		if err := s.w.Hold(ctx, "jobs", "ana"); err != nil {
+			t.Fatal(err)
+		}
+		one, two := s.push(1), registry.Pin{}
+		for n := 1; n <= 2; n++ {
+			two = s.push(n)
+			s.check()
+			s.settle(11 * time.Minute)
+		}
+		if err := s.w.Unhold(ctx, "jobs", "ana"); err != nil {
+			t.Fatal(err)
+		}
+		s.settle(time.Second)
+		s.expectCurrent(two) // and one was overtaken, warm
+		s.push(1)
+		s.check()
+		s.settle(time.Minute)
+		if n := len(s.status().Held); n != 1 {
+			t.Fatalf("%d are held, want the one that is still warm", n)
+		}
+		for _, name := range three {
+			s.hosts[name].Forget(one)
+			s.hosts[name].FailPull(one, errors.New("no space"), -1)
+		}
+		s.settle(20 * time.Minute)
+		s.expectCurrent(two)
 	})
 }
 

@@ -81,7 +81,7 @@ func (a *App) watch(ctx context.Context, image config.Image) {
 			}
 		})
 	})
-	w := looker{app: a, image: image.Name}
+	w := looker{app: a, image: image.Name, scheduled: !image.Watch.IsZero()}
 	again := time.NewTimer(0)
 	defer again.Stop()
 	for {
@@ -112,21 +112,23 @@ const (
 // looker looks at an image's tags, and tells of what is new only: a registry that
 // is down for an hour fills no log.
 type looker struct {
-	app    *App
-	image  string
-	wait   time.Duration // before the next retry
-	failed problem.Code  // how the last look ended; empty: well
+	app       *App
+	image     string
+	scheduled bool          // it is looked at again in any case
+	wait      time.Duration // before the next retry
+	failed    problem.Code  // how the last look ended; empty: well
 }
 
 // look takes a look and gives how long to wait before the next, where it is to be
-// taken again before its schedule says so. A tag that is not there is an answer.
+// taken again before its schedule says so. That no tag is there is an answer,
+// where there is a schedule.
 func (l *looker) look(ctx context.Context) (again time.Duration) {
 	_, err := l.app.warmer.Look(ctx, l.image)
 	if ctx.Err() != nil {
 		return 0
 	}
 	l.tell(err)
-	if err == nil || problem.CodeOf(err) == problem.TagNotFound {
+	if err == nil || l.scheduled && problem.Only(err, problem.TagNotFound) {
 		l.wait = 0
 		return 0
 	}

@@ -77,6 +77,27 @@ images:
 	}
 }
 
+// A digest has no schedule: until its registry has it, it is looked for again.
+func TestADigestThatIsNotThereYetIsLookedForAgain(t *testing.T) {
+	t.Parallel()
+	var ready atomic.Bool
+	address, digest, asked := registryOf(t, &ready, http.StatusNotFound)
+	r := start(t, load(t, fmt.Sprintf(`
+registries:
+  - {name: "%s", plain_http: true}
+hosts:
+  - {name: gone, endpoint: "unix:///nowhere/docker.sock"}
+images:
+  - {name: jobs, repository: "%s/etl/jobs", track: {digest: "%s"}}
+`, address, address, digest)))
+	await(t, "the digest was looked for", func() bool { return asked.Load() >= 1 })
+	ready.Store(true)
+	await(t, "the digest was seen", func() bool {
+		image, err := r.client.Image(t.Context(), "jobs")
+		return err == nil && len(image.Tracks[0].Coming) == 1
+	})
+}
+
 func TestWhatWasNewDuringAPauseIsLookedAtAfterIt(t *testing.T) {
 	t.Parallel()
 	var ready atomic.Bool

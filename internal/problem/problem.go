@@ -7,6 +7,7 @@ package problem
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -54,6 +55,14 @@ func From(err error) *Error {
 		return e
 	}
 	return &Error{Code: Internal, Message: err.Error()}
+}
+
+// Only tells whether err is of one code alone: each of those that were joined, too.
+func Only(err error, code Code) bool {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return !slices.ContainsFunc(joined.Unwrap(), func(err error) bool { return !Only(err, code) })
+	}
+	return CodeOf(err) == code
 }
 
 // CodeOf gives the code of err, or the empty code for nil.

@@ -54,3 +54,19 @@ func TestNearest(t *testing.T) {
 		}
 	}
 }
+
+func TestOnly(t *testing.T) {
+	t.Parallel()
+	absent, down := problem.New(problem.TagNotFound, "no such tag", ""), problem.New(problem.RegistryUnavailable, "down", "")
+	for _, c := range []struct {
+		err  error
+		want bool
+	}{
+		{absent, true}, {down, false}, {nil, false}, {fmt.Errorf("look: %w", absent), true},
+		{errors.Join(absent, absent), true}, {errors.Join(absent, down), false}, {errors.Join(errors.Join(absent), down), false},
+	} {
+		if got := problem.Only(c.err, problem.TagNotFound); got != c.want {
+			t.Errorf("Only(%v) = %v", c.err, got)
+		}
+	}
+}

@@ -11,14 +11,12 @@ import (
 	"github.com/prewarm/prewarm/internal/problem"
 )
 
-// A look that failed is taken again after firstRetry, then after twice as long,
-// and not before the registry wants it. After maxRetries, or where the registry
-// wants to be left alone for longer than maxRest, the image is left to its
-// schedule.
+// A look that failed is taken again after firstRetry, then after twice as long, up
+// to maxRetry, and not before the registry wants it, until one succeeds: its
+// sender was told that all is well, and the schedule may come round once a day.
 const (
 	firstRetry = time.Second
-	maxRetries = 8
-	maxRest    = 10 * time.Minute
+	maxRetry   = 10 * time.Minute
 )
 
 // ask wants the looks of a delivery that is on disk. The caller holds mu.
@@ -99,37 +97,31 @@ func (r *Receiver) look(l *looker) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err != nil && !isAnswer(err) {
+	if err != nil && !problem.Only(err, problem.TagNotFound) {
 		r.fail(l, taken, err)
 		return
 	}
-	l.failed = 0
+	l.pause = 0
 	for tag, w := range taken {
 		r.settle(l, tag, w, looks)
 	}
 }
 
-// fail puts off what could not be looked at, or gives it up. The caller holds mu.
+// fail puts off what could not be looked at, unless its image is gone. The caller
+// holds mu.
 func (r *Receiver) fail(l *looker, taken map[string]*wish, err error) {
-	l.failed++
-	pause := firstRetry << (l.failed - 1)
-	pause = max(pause, problem.From(err).RetryAfter) + rand.N(pause/10) // those that failed together don't come back together
-	l.resting = time.Now().Add(pause)
-	text := ledFailed + clip(err.Error())
-	giveUp := l.failed > maxRetries || pause > maxRest || problem.CodeOf(err) == problem.ImageNotManaged
-	if giveUp {
-		l.failed = 0
-		text += "; left to the schedule"
-	}
+	l.pause = min(max(2*l.pause, firstRetry), maxRetry)
+	spread := rand.N(l.pause / 10) // those that failed together don't come back together
+	l.resting = time.Now().Add(max(l.pause, problem.From(err).RetryAfter) + spread)
 	for tag, w := range taken {
 		for _, t := range w.tickets {
-			r.tell(t, l.image.Name, text)
+			r.tell(t, l.image.Name, ledFailed+clip(err.Error()))
 		}
-		if !giveUp {
+		if problem.CodeOf(err) != problem.ImageNotManaged {
 			l.put(tag, w, l.resting)
 		}
 	}
-	r.log.Debug("image not looked at for a webhook", "image", l.image.Name, "failed", l.failed, "error", err)
+	r.log.Debug("image not looked at for a webhook", "image", l.image.Name, "again", l.resting, "error", err)
 }
 
 // settle says what a look found, and asks for another one where a tag does not
@@ -179,15 +171,6 @@ func (r *Receiver) settleAll(l *looker, text string) {
 			r.tell(t, l.image.Name, text)
 		}
 	}
-}
-
-// isAnswer tells whether the registry answered all that it was asked: that a tag
-// is not there is an answer, and may be another one soon.
-func isAnswer(err error) bool {
-	if joined, ok := any(err).(interface{ Unwrap() []error }); ok {
-		return !slices.ContainsFunc(joined.Unwrap(), func(err error) bool { return !isAnswer(err) })
-	}
-	return problem.CodeOf(err) == problem.TagNotFound
 }
 
 // enter waits for room for another look; false when ctx ended.

@@ -212,10 +212,12 @@ func TestRepetitionsCostNoLook(t *testing.T) {
 		three := event{id: "e3", repository: "etl/image-1", tag: "latest", digest: digest(2)}
 		s.images.fail(errors.New("broken"))
 		verdict(hints.Accepted, 1, three)
-		time.Sleep(24 * time.Hour)
-		s.images.fail(nil)
+		time.Sleep(12 * time.Hour)
 		s.images.seen()
-		verdict(hints.Accepted, 1, three)
+		verdict(hints.Accepted, 0, three) // its look is still owed
+		s.images.fail(nil)
+		time.Sleep(12 * time.Minute)
+		verdict(hints.Repeated, 1, three)
 	})
 }
 

@@ -53,10 +53,10 @@ type looker struct {
 	stir   chan struct{} // holds one token: "there is another wish"
 	active bool
 	wishes map[string]*wish // by tag; that of the empty one is for all tags
-	// resting is until when the registry wants to be left alone; failed counts the
-	// looks that failed in a row.
+	// resting is until when the registry is left alone, and pause how long after
+	// the last look that failed; 0: it did not fail.
 	resting time.Time
-	failed  int
+	pause   time.Duration
 }
 
 func newLooker(ctx context.Context, image Image) *looker {
