@@ -134,8 +134,8 @@ func TestKeepGivesUpOnSilence(t *testing.T) {
 	e.store()
 	const messages = 6
 	e.on("POST /images/create", func(w http.ResponseWriter, r *http.Request) {
-		for range messages {
-			_, _ = io.WriteString(w, `{"status":"Extracting","progressDetail":{"current":1,"units":"s"},"id":"l1"}`+"\n")
+		for n := range messages {
+			_, _ = fmt.Fprintf(w, `{"status":"Extracting","progressDetail":{"current":%d,"units":"s"},"id":"l1"}`+"\n", n)
 			_ = http.NewResponseController(w).Flush()
 			time.Sleep(200 * time.Millisecond)
 		}
@@ -148,6 +148,25 @@ func TestKeepGivesUpOnSilence(t *testing.T) {
 	if n != messages {
 		t.Errorf("given up after %d messages, want %d: a message that says little is no silence", n, messages)
 	}
+}
+
+// TestKeepGivesUpOnADownloadThatStandsStill: the containerd store goes on to tell
+// of a layer that gets no more bytes, ten times a second.
+func TestKeepGivesUpOnADownloadThatStandsStill(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t)
+	e.store()
+	e.on("POST /images/create", func(w http.ResponseWriter, r *http.Request) {
+		for r.Context().Err() == nil {
+			_, _ = io.WriteString(w, `{"status":"Download complete","id":"l1"}`+"\n"+
+				`{"status":"Downloading","progressDetail":{"current":1048576,"total":3000000},"id":"l2"}`+"\n")
+			_ = http.NewResponseController(w).Flush()
+			time.Sleep(10 * time.Millisecond)
+		}
+	})
+	h := e.host(func(o *Options) { o.Stall = 300 * time.Millisecond })
+	_, err := h.Keep(t.Context(), pinA(t), nil)
+	wantCode(t, "Keep", err, problem.PullStalled)
 }
 
 // TestKeepGivesUpOnAnEngineThatNeverAnswers: not even the first byte came.

@@ -12,8 +12,9 @@ import (
 )
 
 // followPull reads what the engine says about a pull until it ends, and passes
-// on each message's progress. A stream of status 200 can end in an error; only
-// one that ends cleanly and without it has done what the engine could.
+// on the progress of each message that is news. A stream of status 200 can end in
+// an error; only one that ends cleanly and without it has done what the engine
+// could.
 func followPull(stream io.Reader, progress func(warmer.Progress)) error {
 	m := meter{layers: map[string]*layer{}}
 	messages := json.NewDecoder(stream)
@@ -28,9 +29,10 @@ func followPull(stream io.Reader, progress func(warmer.Progress)) error {
 		case msg.Error != nil:
 			return msg.Error
 		}
-		m.note(msg)
-		m.sum.At = time.Now()
-		progress(m.sum)
+		if m.note(msg) {
+			m.sum.At = time.Now()
+			progress(m.sum)
+		}
 	}
 }
 
@@ -43,24 +45,35 @@ type meter struct {
 type layer struct {
 	bytes, total int64
 	done         bool
+	// What was said of it last. The containerd store says all it knows of each
+	// layer ten times a second, also of one that moves no more.
+	status  string
+	current int64
 }
 
-// note takes one message in. Only downloads count bytes: the containerd store
+// note takes one message in, and tells whether it is news: a download that stands
+// still is said again and again. Only downloads count bytes: the containerd store
 // reports an extraction in seconds, under the same field.
-func (m *meter) note(msg jsonmessage.JSONMessage) {
+func (m *meter) note(msg jsonmessage.JSONMessage) (news bool) {
 	step := pullSteps[msg.Status]
 	if msg.ID == "" || step == 0 {
-		return
+		return true
 	}
 	l := m.layers[msg.ID]
 	if l == nil && (len(m.layers) >= maxLayers || len(msg.ID) > maxLayerID) {
-		return
+		return true
 	}
 	if l == nil {
 		l = &layer{}
 		m.layers[msg.ID] = l
 		m.sum.Layers++
 	}
+	var current int64
+	if msg.Progress != nil {
+		current = msg.Progress.Current
+	}
+	news = msg.Status != l.status || current != l.current
+	l.status, l.current = msg.Status, current
 	switch step {
 	case stepDownload:
 		if msg.Progress != nil {
@@ -75,6 +88,7 @@ func (m *meter) note(msg jsonmessage.JSONMessage) {
 			m.sum.LayersDone++
 		}
 	}
+	return news
 }
 
 // reach raises the bytes of a layer. A download that is tried again starts from
