@@ -104,14 +104,12 @@ const (
 // Released where nobody waits for it any longer.
 func (r *Runner) await(ctx context.Context, l *live, id string) (Exit, error) {
 	wait := retryLook
+	exit, err := r.waitOnce(ctx, l, id)
 	for ctx.Err() == nil {
-		exit, err := r.waitOnce(ctx, l, id)
 		switch {
 		case err == nil:
 			return exit, nil
 		case problem.CodeOf(err) == problem.ContainerLost, problem.CodeOf(err) == problem.StartFailed:
-			return Exit{}, err
-		case ctx.Err() != nil:
 			return Exit{}, err
 		}
 		if code, lost := r.outOfContact(l, err); lost {
@@ -119,12 +117,15 @@ func (r *Runner) await(ctx context.Context, l *live, id string) (Exit, error) {
 		}
 		l.rest(ctx, wait)
 		wait = min(2*wait, maxRetry)
-		if errors.Is(err, errHeld) {
-			continue // on the old connections the engine still answers
-		}
-		if _, err := r.see(ctx, l); err == nil {
+		if !errors.Is(err, errHeld) { // there the engine still answers, on the old connections
+			// A wait blocks for hours where the host is back. That it is has to be
+			// seen before, or the host counts as gone all the time.
+			if _, err = r.see(ctx, l); err != nil {
+				continue
+			}
 			wait = retryLook
 		}
+		exit, err = r.waitOnce(ctx, l, id)
 	}
 	return Exit{}, ctx.Err()
 }

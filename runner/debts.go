@@ -31,12 +31,17 @@ const (
 	maxRetryPay = time.Minute
 )
 
-// pay stops the container and removes it as soon as its host answers.
+// pay stops the container as soon as its host answers, writes down how it ended,
+// and removes it: in this order, for it is all that tells of a success.
 func (r *Runner) pay(ctx context.Context, d *debt) {
 	for wait := retryPay; ctx.Err() == nil && !isClosed(d.paid); wait = min(2*wait, maxRetryPay) {
 		found, err := r.payOnce(ctx, d)
 		if err == nil && r.settle(ctx, d, found) {
+			r.removeLater(d.run)
 			return
+		}
+		if err != nil && problem.CodeOf(err) != problem.HostUnreachable && ctx.Err() == nil {
+			r.log.Warn("a stop that is owed is not done; trying again", "run", d.run.ID, "host", d.run.Host, "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -74,24 +79,27 @@ func (r *Runner) payOnce(ctx context.Context, d *debt) (found, error) {
 			return found{}, err
 		}
 		if ran {
-			return found{detail: "its container was still running when host " + run.Host + " answered again, and was stopped"}, engine.Remove(ctx, seen.ID)
+			return found{detail: "its container was still running when host " + run.Host + " answered again, and was stopped"}, nil
 		}
 	}
-	f := found{detail: "its container had not been started"}
-	if !seen.Fresh {
-		exit, err := engine.Wait(ctx, seen.ID, run.EngineLife)
-		if err == nil {
-			err = engine.Confirm(ctx)
-		}
-		if err != nil {
-			return found{}, err
-		}
-		f = found{detail: fmt.Sprintf("its container had ended when host %s answered again", run.Host)}
-		if !exit.Unwitnessed && !endedByStop(d.run, exit, r.opts.Images.Facts(run.Host).ClockOffset) {
-			f.exit = &exit
-		}
+	switch {
+	case seen.Fresh:
+		return found{detail: "its container had not been started"}, nil
+	case seen.Failed != "":
+		return found{detail: "its container could not be started: " + seen.Failed}, nil
 	}
-	return f, engine.Remove(ctx, seen.ID)
+	exit, err := engine.Wait(ctx, seen.ID, run.EngineLife)
+	if err == nil {
+		err = engine.Confirm(ctx)
+	}
+	if err != nil {
+		return found{}, err
+	}
+	f := found{detail: fmt.Sprintf("its container had ended when host %s answered again", run.Host)}
+	if !exit.Unwitnessed && !endedByStop(d.run, exit, r.opts.Images.Facts(run.Host).ClockOffset) {
+		f.exit = &exit
+	}
+	return f, nil
 }
 
 // noteSent writes down that a stop is sent, before it goes: an end after that is
@@ -183,7 +191,7 @@ func (r *Runner) Release(ctx context.Context, id string) (Run, error) {
 }
 
 // Reject notes that the caller can't use a run's success: its key's next submit
-// starts anew.
+// starts anew. Where the run was answered by another one's success, it is that.
 func (r *Runner) Reject(ctx context.Context, id string) (Run, error) {
 	r.admission.Lock()
 	defer r.admission.Unlock()
@@ -194,6 +202,26 @@ func (r *Runner) Reject(ctx context.Context, id string) (Run, error) {
 	if run = r.newer(run); !run.succeeded() && !run.Rejected {
 		return Run{}, problem.New(problem.InvalidRequest, fmt.Sprintf("run %s is %s: only a success can be rejected", id, run.State), "submit the key again: it starts anew by itself")
 	}
+	ctx = context.WithoutCancel(ctx)
+	if run.SameAs != "" {
+		if err := r.rejectEarlier(ctx, run.SameAs); err != nil {
+			return Run{}, err
+		}
+	}
 	run.Rejected = true
-	return run, r.opts.Store.UpdateRun(context.WithoutCancel(ctx), run)
+	return run, r.opts.Store.UpdateRun(ctx, run)
+}
+
+// rejectEarlier notes the same of a run that answered another one, unless it was
+// forgotten since.
+func (r *Runner) rejectEarlier(ctx context.Context, id string) error {
+	run, err := r.opts.Store.Run(ctx, id)
+	if problem.CodeOf(err) == problem.RunNotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	run.Rejected = true
+	return r.opts.Store.UpdateRun(ctx, run)
 }

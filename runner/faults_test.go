@@ -200,3 +200,68 @@ func TestALostRunKeepsTheCountOfItsLines(t *testing.T) {
 		}
 	})
 }
+
+// The host is back before anybody has seen that: the run is not out of contact
+// from then on, and a short break hours later does not end it.
+func TestAHostThatIsBackUnseenIsNotAway(t *testing.T) {
+	t.Parallel()
+	inTime(t, func(s *scene) {
+		run := s.ask(keyed("k", "sleep", "24h")).Run
+		s.settle(time.Second)
+		s.hosts["a"].Fail(dockertest.CallLook, false)
+		s.down("a", true)
+		s.settle(time.Millisecond)
+		s.down("a", false)
+		s.settle(time.Minute)
+		if now := s.get(run.ID); !now.Unreachable.IsZero() {
+			t.Errorf("its host answers, and it counts as away since %s", now.Unreachable)
+		}
+		s.settle(2 * time.Hour)
+		s.down("a", true)
+		s.settle(time.Second)
+		s.down("a", false)
+		s.settle(time.Minute)
+		s.expectState(run.ID, runner.Running)
+	})
+}
+
+// How the container of a lost run ended is known before it is removed, and not
+// forgotten where the reply to that is lost.
+func TestASuccessIsWrittenDownBeforeItsContainerGoes(t *testing.T) {
+	t.Parallel()
+	inTime(t, func(s *scene) {
+		first := s.ask(keyed("k", "sleep", "90m")).Run
+		s.settle(time.Second)
+		s.down("a", true)
+		s.expectEnd(first.ID, runner.Lost, problem.ContactLost)
+		follower := s.ask(success(keyed("k", "sleep", "90m"))).Run
+		s.settle(time.Hour)
+		s.hosts["a"].Fail(dockertest.CallRemove, true)
+		s.down("a", false)
+		ended := s.expectEnd(follower.ID, runner.Succeeded, problem.AlreadySucceeded)
+		s.settle(10 * time.Minute)
+		if ended.SameAs != first.ID || s.started(follower.ID) != 0 || s.left() != 0 {
+			t.Errorf("%+v, %d containers are left", ended, s.left())
+		}
+	})
+}
+
+// Nothing is owed to a container whose start had failed.
+func TestAStopIsNotOwedToWhatNeverStarted(t *testing.T) {
+	t.Parallel()
+	inTime(t, func(s *scene) {
+		s.hosts["a"].Fail(dockertest.CallStart, true)
+		for range 10_000 { // more than an hour of looks
+			s.hosts["a"].Fail(dockertest.CallLook, false)
+		}
+		ask := keyed("k", "x")
+		ask.Spec.Entrypoint = []string{"/nothing"}
+		first := s.ask(ask).Run
+		s.expectEnd(first.ID, runner.Lost, problem.ContactLost)
+		s.hosts["a"].Calm()
+		s.settle(10 * time.Minute)
+		if run := s.get(first.ID); run.Owed || s.left() != 0 {
+			t.Errorf("owed %t, %d containers are left: %s", run.Owed, s.left(), run.Detail)
+		}
+	})
+}

@@ -221,3 +221,28 @@ func TestRelease(t *testing.T) {
 		}
 	})
 }
+
+// A success that answered another run is rejected with it: the result is the same.
+func TestARejectedAnswerDoesNotAnswerAgain(t *testing.T) {
+	t.Parallel()
+	inTime(t, func(s *scene) {
+		first := s.ask(keyed("k", "lines", "2", "1m")).Run
+		s.settle(time.Second)
+		s.down("a", true)
+		s.settle(5 * time.Minute)
+		if _, err := s.r.Cancel(context.Background(), first.ID); err != nil {
+			t.Fatal(err)
+		}
+		follower := s.ask(success(keyed("k", "lines", "2", "1m"))).Run
+		s.down("a", false)
+		s.expectEnd(follower.ID, runner.Succeeded, problem.AlreadySucceeded)
+		if rejected, err := s.r.Reject(context.Background(), follower.ID); err != nil || !rejected.Rejected {
+			t.Fatalf("%+v %v", rejected, err)
+		}
+		anew := s.ask(success(keyed("k", "lines", "2", "1m")))
+		if anew.Joined || anew.Run.ID == first.ID {
+			t.Errorf("answered by %s: %+v", anew.Run.ID, anew)
+		}
+		s.expectEnd(anew.Run.ID, runner.Succeeded, "")
+	})
+}

@@ -210,13 +210,12 @@ func (r *Runner) stop(ctx context.Context, l *live, id string, over <-chan struc
 		if err == nil {
 			ran, err = engine.Stop(ctx, id, grace)
 		}
-		if err == nil {
+		if err == nil && ran {
 			failpoint.Here("stop.sent")
-			// One that had ended may have ended by a stop that was sent before.
-			return ran, ran || !doubt
+			return true, true
 		}
 		doubt = doubt || ran // the container ran, and the answer to its stop was lost
-		if ctx.Err() == nil {
+		if err != nil && ctx.Err() == nil {
 			r.log.Warn("container not stopped; trying again", "run", l.run.ID, "host", host, "error", err)
 		}
 		select {
@@ -225,5 +224,6 @@ func (r *Runner) stop(ctx context.Context, l *live, id string, over <-chan struc
 		case <-time.After(retryStop):
 		}
 	}
+	// One that had ended may have ended by a stop that was sent before.
 	return false, !doubt
 }

@@ -15,6 +15,12 @@ const restores = "+live-restore"
 
 func liveRestore(life string) bool { return strings.HasSuffix(life, restores) }
 
+// sameLife tells whether two names are of one default network. An engine takes
+// live-restore on and off without a restart.
+func sameLife(a, b string) bool {
+	return strings.TrimSuffix(a, restores) == strings.TrimSuffix(b, restores)
+}
+
 // life names the engine's present life, from its start to its end; "" for an
 // engine without a default network, where it can't be told. An engine makes its default network anew each time it starts
 // (measured on 20.10), except under live-restore with containers running. No

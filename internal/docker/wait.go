@@ -126,11 +126,14 @@ func (h *Host) judge(ctx context.Context, id string, exit runner.Exit, w witness
 	if err != nil {
 		return runner.Exit{}, err
 	}
-	survives := liveRestore(w.life) && liveRestore(now)
+	same, survives := sameLife(w.life, now), liveRestore(w.life) && liveRestore(now)
+	if same { // and where live-restore was switched on or off in it, it may hide another one
+		survives = liveRestore(w.life) || liveRestore(now)
+	}
 	switch {
-	case w.life == now && w.running && !w.broken: // seen to its end
+	case same && w.running && !w.broken: // seen to its end
 	case w.life != "" && now != "" && !survives:
-		exit.Unwitnessed = w.life != now
+		exit.Unwitnessed = !same
 	case h.sawEnd(ctx, id, exit.Finished):
 	case survives:
 		// The engine may have been down. It asked containerd for the code then,

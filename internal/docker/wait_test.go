@@ -163,6 +163,8 @@ func TestWaitUnderLiveRestore(t *testing.T) {
 		{"in another life, and the engine saw it", "b" + restores, ended, exited(3), died, false, false},
 		{"in another life", "b" + restores, ended, exited(0), silent, false, true},
 		{"behind a broken wait", "a" + restores, hangUp, sequence(running, exited(3)), silent, false, true},
+		{"live-restore switched on in that life", "a", ended, exited(0), died, false, false},
+		{"live-restore switched on in that life, and the engine tells nothing", "a", ended, exited(0), silent, false, true},
 		{"live-restore since then only", "b", ended, exited(3), died, true, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
