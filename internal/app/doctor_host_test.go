@@ -114,7 +114,7 @@ func TestExamine(t *testing.T) {
 			},
 		},
 		"tls that can't be tried": {secured, exam{engine: healthy, anyoneErr: errors.New("cut")}, nil, []string{good, "warn tls: cut", clock, disk}},
-		"of one installation": {unix, exam{engine: healthy, instances: []string{"a"}}, nil, []string{good, clock, disk}},
+		"of one installation":     {unix, exam{engine: healthy, instances: []string{"a"}}, nil, []string{good, clock, disk}},
 		"of two installations": {
 			unix,
 			exam{engine: healthy, instances: []string{"a", "b"}},

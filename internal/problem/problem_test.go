@@ -62,8 +62,13 @@ func TestOnly(t *testing.T) {
 		err  error
 		want bool
 	}{
-		{absent, true}, {down, false}, {nil, false}, {fmt.Errorf("look: %w", absent), true},
-		{errors.Join(absent, absent), true}, {errors.Join(absent, down), false}, {errors.Join(errors.Join(absent), down), false},
+		{absent, true},
+		{down, false},
+		{nil, false},
+		{fmt.Errorf("look: %w", absent), true},
+		{errors.Join(absent, absent), true},
+		{errors.Join(absent, down), false},
+		{errors.Join(errors.Join(absent), down), false},
 	} {
 		if got := problem.Only(c.err, problem.TagNotFound); got != c.want {
 			t.Errorf("Only(%v) = %v", c.err, got)
