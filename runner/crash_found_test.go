@@ -41,7 +41,7 @@ func TestSequencesThatWentWrong(t *testing.T) {
 	deaf := keyed("k1", "act", "7", "10s", "0", "deaf")
 	waits := func(ask runner.Ask) runner.Ask { return with(ask, func(t *runner.Terms) { t.WaitWarm = time.Hour }) }
 	sequences := map[string][]op{
-		"a success is answered also while a later run of its key is on its way out": {
+		"a success, and a later run of its key that is on its way out": {
 			{what: "submit", ask: success(deaf), pause: 10 * time.Minute},
 			{what: "submit", ask: deaf, pause: 20 * time.Second},
 			{what: "cancel", n: 1, pause: time.Second},

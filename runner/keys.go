@@ -33,7 +33,7 @@ func decide(runs []Run, ask Ask) (verdict, error) {
 	if active := newest(runs, v.epoch, func(r Run) bool { return !r.State.Ended() && r.Stop.Why == "" }); active != nil {
 		return v.meet(*active, ask)
 	}
-	if done := newest(runs, v.epoch, Run.succeeded); done != nil && ask.Terms.Join == JoinSuccess {
+	if done := done(runs, v.epoch); done != nil && ask.Terms.Join == JoinSuccess {
 		return v.meet(*done, ask)
 	}
 	v.endEarlier(runs)
@@ -44,6 +44,22 @@ func newest(runs []Run, epoch int64, which func(Run) bool) *Run {
 	for i, run := range runs {
 		if run.Terms.Epoch == epoch && which(run) {
 			return &runs[i]
+		}
+	}
+	return nil
+}
+
+// done is the newest success of what was begun last. A submit that takes no
+// success begins the work anew: what came before it, of a DAG run that was deleted
+// and made again, say, is not the answer to a retry of its own.
+func done(runs []Run, epoch int64) *Run {
+	for i, run := range runs {
+		switch {
+		case run.Terms.Epoch != epoch:
+		case run.succeeded():
+			return &runs[i]
+		case run.Terms.Join == JoinActive:
+			return nil
 		}
 	}
 	return nil

@@ -20,6 +20,7 @@ func TestDecide(t *testing.T) {
 	stopping := func(r *Run) { r.Stop.Why = StopCancel }
 	owed := func(r *Run) { r.Owed = true }
 	rejected := func(r *Run) { r.Rejected = true }
+	anew := func(r *Run) { r.Terms.Join = JoinActive }
 	foundDone := func(r *Run) { r.Exited = true }
 	tests := map[string]struct {
 		runs     []Run // newest first
@@ -40,6 +41,8 @@ func TestDecide(t *testing.T) {
 		"not once it was rejected":          {runs: []Run{run("1", Succeeded, 0, work, rejected)}, join: JoinSuccess},
 		"a failure is followed":             {runs: []Run{run("1", Failed, 0, work)}, join: JoinSuccess},
 		"an older success counts":           {runs: []Run{run("2", Canceled, 0, work), run("1", Succeeded, 0, work)}, join: JoinSuccess, wantJoin: "1"},
+		"not from before a new beginning":   {runs: []Run{run("2", Failed, 0, work, anew), run("1", Succeeded, 0, work)}, join: JoinSuccess},
+		"the new beginning's counts":        {runs: []Run{run("3", Failed, 0, work), run("2", Succeeded, 0, work, anew), run("1", Failed, 0, work)}, join: JoinSuccess, wantJoin: "2"},
 		"what is canceled is waited for":    {runs: []Run{run("1", Canceling, 0, work, stopping)}, wantAfter: "1"},
 		"its follower is joined":            {runs: []Run{run("2", Queued, 0, work), run("1", Canceling, 0, work, stopping)}, wantJoin: "2", wantAfter: "2"},
 		"a lost one holds the key":          {runs: []Run{run("1", Lost, 0, work, owed)}, join: JoinSuccess, wantAfter: "1"},

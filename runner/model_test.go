@@ -143,8 +143,9 @@ func (w *truth) compete(a *act, run runner.Run, other *act) {
 		return
 	}
 	for _, between := range w.store.which(func(r runner.Run) bool { return r.Terms.Key == run.Terms.Key && r.Terms.Epoch == run.Terms.Epoch }) {
-		if between.ID > before.ID && between.ID <= run.ID && !cmp.Equal(between.Asked, before.Asked) {
-			return // another piece of work took its place, on purpose
+		later := between.ID > before.ID && between.ID <= run.ID
+		if later && (between.Terms.Join == runner.JoinActive || !cmp.Equal(between.Asked, before.Asked)) {
+			return // it was begun anew, or another piece of work took its place, on purpose
 		}
 	}
 	w.note("run %s was started after %s of the same key and epoch had succeeded", run.ID, other.run)
