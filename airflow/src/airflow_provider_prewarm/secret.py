@@ -6,8 +6,11 @@ Of a plain task Airflow stores the fields that are templates alone. Of a mapped 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+_log = logging.getLogger(__name__)
 
 # Parameters that map names to secrets.
 PARAMETERS = ("secret_env", "private_environment")
@@ -37,6 +40,27 @@ def shown(given: Any) -> Any:
     return {name: value.value if isinstance(value, Secret) else value for name, value in given.items()}
 
 
+def none_in_defaults(dag: Any) -> None:
+    """Refuse secrets among a DAG's ``default_args``, which Airflow stores as they are.
+
+    ``private_environment`` is let pass with a warning: DAGs of DockerOperator have it there, where it was as open.
+
+    :raises ValueError: there are some
+    """
+    given = getattr(dag, "default_args", None) or {}
+    for name in PARAMETERS:
+        values = given.get(name)
+        if not isinstance(values, Mapping) or not any(_is_plain(value) for value in values.values()):
+            continue
+        what = (
+            f"default_args of DAG {dag.dag_id} have {name}: Airflow stores them in its database as they are, and "
+            "the values with them. Give it to the tasks themselves, or as templates ({{ var.value… }})"
+        )
+        if name == "secret_env":
+            raise ValueError(what)
+        _log.warning("Prewarm: %s", what)
+
+
 def none_within(options: Any) -> None:
     """Refuse secrets in ``options``, which Airflow shows as rendered.
 
@@ -62,6 +86,7 @@ def stored(name: str, value: Any) -> Any:
 def hiding(partial: Any) -> Any:
     """What ``Operator.partial`` gave, made to hide the secrets that it has and gets."""
     kind = type(partial)
+    none_in_defaults(partial.kwargs.get("dag"))
     for name, value in partial.kwargs.items():
         partial.kwargs[name] = stored(name, value)
 

@@ -97,6 +97,16 @@ class FakeRun:
     def ended(self) -> bool:
         return bool(self.fields["ended"])
 
+    @property
+    def done(self) -> bool:
+        """Whether it is a success that may answer a later submit."""
+        return self.state == "succeeded" and not self.fields.get("rejected")
+
+    @property
+    def anew(self) -> bool:
+        """Whether it began the work of its key anew."""
+        return str(self.body.get("join") or "active") == "active"
+
     def line(self, text: str, stream: str = "stdout", open: bool = False) -> int:  # noqa: A002 - the API's word
         """Print a line and give its number."""
         with self._changed:
@@ -229,7 +239,8 @@ def decide(runs: list[FakeRun], body: dict[str, Any]) -> Verdict:
     same = [run for run in runs if run.fields.get("epoch", 0) == epoch]
     met = next((run for run in same if not run.ended and not run.fields.get("stop")), None)
     if met is None and body.get("join") == "success":
-        met = next((run for run in same if run.state == "succeeded" and not run.fields.get("rejected")), None)
+        met = next((run for run in same if run.done or run.anew), None)
+        met = met if met and met.done else None
     if met is None:
         earlier = [run for run in runs if run.fields.get("epoch", 0) < epoch and not run.ended]
         return None, [], epoch, after, earlier, "new_epoch"

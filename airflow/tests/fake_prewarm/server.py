@@ -300,6 +300,8 @@ class FakePrewarm:
         return {"link": f"{self.public_url}/runs/{run.id}/log?link=1"} if self.public_url else {}
 
     def _joined(self, run: FakeRun, differs: list[str], body: dict[str, Any]) -> dict[str, Any]:
+        if not run.ended and body.get("try", 0) > run.fields.get("try", 0):
+            run.fields |= {name: body[name] for name in ("try", "tries") if name in body}
         answer = run.fields | self._link(run) | {"joined": True}
         if differs:
             answer["differs"] = differs

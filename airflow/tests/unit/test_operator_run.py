@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import traceback
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -231,6 +232,32 @@ def test_a_retry_joins_what_an_earlier_try_left_running(fake: FakePrewarm, log: 
     assert line.time is not None
     assert (line.time - first.time).total_seconds() == pytest.approx(1e-6)
     assert "other values of env" in log.find("other values").message
+
+
+def test_a_join_is_told_also_where_the_first_answer_to_it_was_lost(fake: FakePrewarm, log: Records) -> None:
+    op = task(retries=1)
+    dead = Execution(op, context(op))
+    run = fake.started()
+    fake.lose_answer("POST", "/v1/runs", times=1)
+    threading.Timer(0.3, finish, [run]).start()
+    again = task(retries=1)
+    assert again.execute(context(again, number=2)) == "after"
+    dead.result()
+    assert run.fields["try"] == 2
+    assert log.find("joined run")
+
+
+def test_a_retry_is_not_answered_by_a_dag_run_that_was_deleted(fake: FakePrewarm) -> None:
+    """A DAG run under the id of one that was deleted: its first try fails, and the second does the work."""
+    codes = iter([0, 1, 0])
+    fake.program = lambda run: [next(codes)]
+    for number in (1, 1):
+        op = task(retries=1)
+        with suppress(exceptions.ContainerFailed):
+            op.execute(context(op, number=number))
+    op = task(retries=1)
+    op.execute(context(op, number=2))
+    assert [run.state for run in fake.runs] == ["succeeded", "failed", "succeeded"]
 
 
 def test_a_connection_that_is_silent_is_made_anew_within_the_keepalive(fake: FakePrewarm) -> None:

@@ -73,6 +73,41 @@ def test_a_mapped_task_of_a_function() -> None:
     assert "planted" not in stored(dag)
 
 
+@pytest.mark.parametrize("bare", [True, False])
+def test_an_overridden_task_of_a_function(bare: bool) -> None:
+    with new_dag() as dag:
+
+        def job(day: str) -> str:
+            return f"run {day}"
+
+        made = prewarm_task(job, image="x") if bare else prewarm_task(image="x")(job)
+        made.override(task_id="a", secret_env={"P": "planted"}).expand(day=["1", "2"])
+        made.partial().override(task_id="b").override(secret_env={"P": "planted"}).expand(day=["1", "2"])
+    assert sorted(dag.task_ids) == ["a", "b"]
+    assert "planted" not in stored(dag)
+
+
+def test_defaults_of_a_dag() -> None:
+    """Airflow stores default_args as they are."""
+    when = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    with DAG("d", start_date=when, schedule=None, default_args={"secret_env": {"P": "planted"}}):
+        with pytest.raises(ValueError, match="default_args of DAG d have secret_env: Airflow stores them") as e:
+            PrewarmRunOperator(task_id="t", image="x")
+        assert "planted" not in str(e.value)
+        with pytest.raises(ValueError, match="default_args of DAG d have secret_env"):
+            PrewarmRunOperator.partial(task_id="m", image="x")
+    with DAG("d", start_date=when, schedule=None, default_args={"secret_env": {"P": "{{ conn.db.password }}"}}):
+        PrewarmRunOperator(task_id="t", image="x")
+
+
+def test_defaults_of_a_dag_of_dockeroperator(caplog: pytest.LogCaptureFixture) -> None:
+    when = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    with DAG("d", start_date=when, schedule=None, default_args={"private_environment": {"P": "planted"}}):
+        PrewarmDockerOperator(task_id="t", image="x")
+    assert "default_args of DAG d have private_environment" in caplog.text
+    assert "planted" not in caplog.text
+
+
 def test_expand() -> None:
     with new_dag() as dag:
         run = PrewarmRunOperator.partial(task_id="t", image="x").expand(secret_env=[{"P": "planted"}, {"P": "planted"}])

@@ -30,6 +30,8 @@ pytestmark = pytest.mark.usefixtures("conn")
         ({"skip_on_exit_code": "99"}, "skip_on_exit_code: '99' is no exit code: write 99"),
         ({"skip_on_exit_code": [0, 256]}, "skip_on_exit_code: 256 is no exit code"),
         ({"wait_warm": "10m"}, "wait_warm: '10m' is no time: write timedelta(minutes=10)"),
+        ({"keepalive": 0}, "keepalive: 0 is no time to come: say how long"),
+        ({"keepalive": timedelta(0)}, "keepalive: datetime.timedelta(0) is no time to come"),
         ({"keepalive": "soon"}, "keepalive: 'soon' is no time"),
         ({"stop_grace": timedelta(-1)}, "is no time to come"),
         ({"memory": "2Gi"}, "memory: '2Gi' is no size: write 2g"),

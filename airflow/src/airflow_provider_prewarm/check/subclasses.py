@@ -54,11 +54,15 @@ class _Access:
 
 def subclasses(task: Task, _: Fleet | None) -> Iterator[Finding]:
     """Each member that a user's class replaces, and each that it uses."""
+    from airflow_provider_prewarm.operators.docker import NEVER_CALLED
+
     for cls in own_classes(task.cls):
         file = inspect.getsourcefile(cls) or ""
         tree, first = _tree(cls)
         for name in sorted(vars(cls)):
-            if name in _ENGINE and not _kept(name) and goes_before(task.cls, cls):
+            if name in NEVER_CALLED:
+                yield _refused(cls, name)
+            elif name in _ENGINE and not _kept(name) and goes_before(task.cls, cls):
                 yield _replaced(cls, name)
         for name in sorted(_stores(tree) & set(_ENGINE)):
             if not _kept(name):
@@ -113,6 +117,16 @@ def _collides(cls: type, name: str) -> Finding:
 def _kept(name: str) -> bool:
     """Whether PrewarmDockerOperator calls the member as DockerOperator does, so that it may be used and replaced."""
     return name in ("format_command", "unpack_environment_variables")
+
+
+def _refused(cls: type, name: str) -> Finding:
+    return Finding(
+        f"override {name}",
+        Severity.REFUSED,
+        f"{cls.__name__} has {name} ({_ENGINE[name]}), which would never be called: its DAG file is refused when it is "
+        "parsed",
+        _INSTEAD.get(name, _ANYWAY),
+    )
 
 
 def _replaced(cls: type, name: str) -> Finding:

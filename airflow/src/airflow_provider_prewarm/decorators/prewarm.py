@@ -90,8 +90,30 @@ def prewarm_task(python_callable: Callable[..., Any] | None = None, **kwargs: An
     :param python_callable: the function
     :param kwargs: those of PrewarmRunOperator, but for ``command``
     """
-    kwargs = {name: stored(name, value) for name, value in kwargs.items()}  # they may become those of a mapped task
-    decorator: TaskDecorator = task_decorator_factory(
-        python_callable=python_callable, decorated_operator_class=_PrewarmDecoratedOperator, **kwargs
+    decorator: Any = task_decorator_factory(
+        python_callable=python_callable, decorated_operator_class=_PrewarmDecoratedOperator, **_stored(kwargs)
     )
-    return decorator
+    if python_callable is None:
+        made = decorator
+        decorator = lambda function: _hiding(made(function))  # noqa: E731
+    else:
+        decorator = _hiding(decorator)
+    result: TaskDecorator = decorator
+    return result
+
+
+def _stored(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """What Airflow may store of parameters, which may become those of a mapped task."""
+    return {name: stored(name, value) for name, value in kwargs.items()}
+
+
+def _hiding(task: Any) -> Any:
+    """A decorated function whose ``override`` hides secrets, too."""
+    kind = type(task)
+
+    class Hiding(kind):  # type: ignore[misc, valid-type]
+        def override(self, **kwargs: Any) -> Any:
+            return kind.override(self, **_stored(kwargs))
+
+    task.__class__ = Hiding
+    return task

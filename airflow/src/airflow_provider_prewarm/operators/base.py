@@ -12,7 +12,7 @@ from airflow_provider_prewarm._compat import BaseOperator, Context, conf
 from airflow_provider_prewarm.api.connection import DEFAULT_CONN_ID
 from airflow_provider_prewarm.links import PrewarmRunLink
 from airflow_provider_prewarm.runs.printer import stderr_level_of
-from airflow_provider_prewarm.secret import hiding
+from airflow_provider_prewarm.secret import hiding, none_in_defaults
 
 if TYPE_CHECKING:
     from airflow_provider_prewarm.runs.follow import Patience
@@ -96,6 +96,8 @@ class PrewarmOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if self.has_dag():
+            none_in_defaults(self.dag)
         _one_of("on_kill", on_kill, ("cancel", "release"))
         _one_of("repin", repin, ("never", "on_clear"))
         stderr_level_of(stderr_level)

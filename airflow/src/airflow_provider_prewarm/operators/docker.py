@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 WAIT_WARM = timedelta(minutes=15)
 
 # What subclasses of DockerOperator have overridden.
-_NEVER_CALLED = (
+NEVER_CALLED = (
     "_run_image",
     "_run_image_with_mounts",
     "_attempt_to_retrieve_result",
@@ -446,7 +446,7 @@ def _is_own(kind: type, name: str) -> bool:
 
 def _check_overrides(kind: type) -> None:
     """Refuse a subclass whose methods would silently never be called."""
-    for name in _NEVER_CALLED:
+    for name in NEVER_CALLED:
         if hasattr(kind, name):
             raise ValueError(
                 f"{kind.__name__} has {name}, which DockerOperator calls and PrewarmDockerOperator does not: it has "

@@ -72,8 +72,8 @@ def submit(op: PrewarmOperator, client: Client, kill: Kill, body: Mapping[str, A
     except RequestRefused:
         kill.submit = None  # a kill that comes later has nothing to look for
         raise
-    if patience.tried and run.get("try") == this.number:
-        run["joined"] = False  # it is the run of this very call, whose answer was lost
+    if patience.tried and (run.get("meta") or {}).get("try") == str(this.number):
+        run["joined"] = False  # this very try began it, by a call whose answer was lost
     return run
 
 

@@ -97,6 +97,13 @@ def time(name: str, value: Any) -> None:
     raise _wrong(name, value, "time", f"write {example}, or a number of seconds")
 
 
+def lasting(name: str, value: Any) -> None:
+    """A time that is not over at once."""
+    time(name, value)
+    if not value:
+        raise _wrong(name, value, "time to come", "say how long, or leave it out: then Airflow's own times count")
+
+
 def exit_codes(name: str, value: Any) -> None:
     """One exit code, or several."""
     several = list(value) if isinstance(value, (list, tuple, set, frozenset)) else [value]
@@ -234,7 +241,7 @@ def whole(name: str, value: Any) -> None:
 CHECKS: Mapping[str, Check] = {
     "wait_warm": time,
     "reconnect_timeout": time,
-    "keepalive": time,
+    "keepalive": lasting,
     "stop_grace": time,
     "skip_on_exit_code": exit_codes,
     "fail_on_exit_code": exit_codes,

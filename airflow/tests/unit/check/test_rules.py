@@ -252,7 +252,7 @@ def test_subclasses(fleet: Fleet) -> None:
     assert deep["use cli"][0] == "refused"
     assert "Deep._run_image uses cli" in deep["use cli"][1]
     assert "subclass.py:28" in deep["use cli"][1]
-    assert deep["override _run_image"][0] == "changes"
+    assert deep["override _run_image"][0] == "refused"
     assert deep["override on_kill"][0] == "changes"
     assert deep["override execute"][0] == "note"
     assert [(r, s) for r, (s, _) in deep.items() if r.startswith("name ")] == [("name key", "changes")]
