@@ -101,7 +101,7 @@ func (e *endpoint) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	for _, pause := range e.pauses {
 		resp, err := e.attempt(req)
-		if req.Body != nil || !blip(resp, err, trailOf(req.Context())) || req.Context().Err() != nil {
+		if sends := req.Body != nil && req.Body != http.NoBody; sends || !blip(resp, err, trailOf(req.Context())) || req.Context().Err() != nil {
 			return resp, err
 		}
 		if resp != nil {

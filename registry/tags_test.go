@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -115,6 +117,24 @@ func TestFaultsOfAListOfTags(t *testing.T) {
 	}
 	_, err := testClient(t).Tags(t.Context(), Repository{})
 	check(t, err, problem.InvalidRequest, "no repository")
+}
+
+// One answer that fails does not lose the list.
+func TestAListOfTagsOutlivesABlip(t *testing.T) {
+	t.Parallel()
+	f := plainFake(t)
+	var asked atomic.Int32
+	f.fault = func(w http.ResponseWriter, r *http.Request) {
+		if asked.Add(1) == 1 {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		answer(200, `{"tags":["a"]}`)(w, r)
+	}
+	tags, err := testClient(t, Access{Name: f.host(), PlainHTTP: true}).Tags(t.Context(), must(ParseRepository(f.host()+"/etl/node"))(t))
+	if err != nil || !slices.Equal(tags, []string{"a"}) || asked.Load() != 2 {
+		t.Errorf("%v, %v after %d requests", tags, err, asked.Load())
+	}
 }
 
 // A registry behind a proxy may link to itself by http.

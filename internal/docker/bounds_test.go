@@ -61,7 +61,7 @@ func TestLayersThatAreTooMany(t *testing.T) {
 	}
 	_, _ = fmt.Fprintf(&said, `{"id":%q,"status":"Pulling fs layer"}`+"\n", strings.Repeat("x", 2*maxLayerID))
 	var last warmer.Progress
-	if err := followPull(strings.NewReader(said.String()), func(p warmer.Progress) { last = p }); err != nil || last.Layers != maxLayers {
+	if err := followPull(strings.NewReader(said.String()), func(p warmer.Progress, _ bool) { last = p }); err != nil || last.Layers != maxLayers {
 		t.Errorf("%+v, %v", last, err)
 	}
 }

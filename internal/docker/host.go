@@ -82,6 +82,7 @@ type Host struct {
 	credentials func(ctx context.Context, repo registry.Repository) (registry.Credentials, error)
 	mirror      func(repo registry.Repository) (registry.Repository, bool)
 	stall       time.Duration
+	pulled      lastNews
 	logStall    time.Duration
 	log         *slog.Logger
 	open        dialer

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/image"
@@ -143,13 +142,13 @@ func (h *Host) pull(ctx context.Context, pin registry.Pin, progress func(warmer.
 	}
 	pulling, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	stall := time.AfterFunc(h.stall, func() { cancel(errStalled) })
-	defer stall.Stop()
+	stall := watchStall(h.stall, &h.pulled, func() { cancel(errStalled) })
+	defer stall.stop()
 	stream, err := s.api.ImagePull(pulling, pin.String(), image.PullOptions{RegistryAuth: auth})
 	if err == nil {
 		defer func() { _ = stream.Close() }() // nothing is read from it any more
-		err = followPull(stream, func(p warmer.Progress) {
-			stall.Reset(h.stall)
+		err = followPull(stream, func(p warmer.Progress, waits bool) {
+			stall.moved(waits)
 			progress(p)
 		})
 	}

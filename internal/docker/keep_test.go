@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -167,6 +168,51 @@ func TestKeepGivesUpOnADownloadThatStandsStill(t *testing.T) {
 	h := e.host(func(o *Options) { o.Stall = 300 * time.Millisecond })
 	_, err := h.Keep(t.Context(), pinA(t), nil)
 	wantCode(t, "Keep", err, problem.PullStalled)
+}
+
+// TestKeepWaitsForItsTurn: an engine downloads a few layers at a time, for all its
+// pulls. One that waits says nothing, and is no stalled one while another moves.
+func TestKeepWaitsForItsTurn(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t)
+	e.store()
+	first := make(chan struct{})
+	say := func(w http.ResponseWriter, format string, values ...any) {
+		_, _ = fmt.Fprintf(w, format+"\n", values...)
+		_ = http.NewResponseController(w).Flush()
+	}
+	var pulls atomic.Int32
+	e.on("POST /images/create", func(w http.ResponseWriter, r *http.Request) {
+		if pulls.Add(1) == 1 { // it has all the turns
+			close(first)
+			for n := range 40 {
+				say(w, `{"status":"Downloading","progressDetail":{"current":%d,"total":3000000},"id":"l1"}`, n)
+				time.Sleep(50 * time.Millisecond)
+			}
+			say(w, `{"status":"Downloading","progressDetail":{"current":40,"total":3000000},"id":"l1"}`)
+			<-r.Context().Done() // and then stands still
+			return
+		}
+		say(w, `{"status":"Download complete","id":"l1"}`)
+		say(w, `{"status":"Waiting","id":"l2"}`)
+		<-r.Context().Done()
+	})
+	h := e.host(func(o *Options) { o.Stall = 500 * time.Millisecond })
+	begun := time.Now()
+	var both sync.WaitGroup
+	both.Go(func() {
+		_, err := h.Keep(t.Context(), pinA(t), nil)
+		wantCode(t, "Keep of what stands still", err, problem.PullStalled)
+	})
+	<-first
+	both.Go(func() {
+		_, err := h.Keep(t.Context(), mustPin(t, "reg.test/etl/other@"+digestA), nil)
+		wantCode(t, "Keep of what waits", err, problem.PullStalled)
+		if took := time.Since(begun); took < 2*time.Second {
+			t.Errorf("it was given up after %s, while another pull moved for two seconds", took)
+		}
+	})
+	both.Wait()
 }
 
 // TestKeepGivesUpOnAnEngineThatNeverAnswers: not even the first byte came.

@@ -12,10 +12,10 @@ import (
 )
 
 // followPull reads what the engine says about a pull until it ends, and passes
-// on the progress of each message that is news. A stream of status 200 can end in
-// an error; only one that ends cleanly and without it has done what the engine
-// could.
-func followPull(stream io.Reader, progress func(warmer.Progress)) error {
+// on the progress of each message that is news, and whether the pull has nothing
+// under way then. A stream of status 200 can end in an error; only one that ends
+// cleanly and without it has done what the engine could.
+func followPull(stream io.Reader, progress func(p warmer.Progress, waits bool)) error {
 	m := meter{layers: map[string]*layer{}}
 	messages := json.NewDecoder(stream)
 	for {
@@ -31,15 +31,16 @@ func followPull(stream io.Reader, progress func(warmer.Progress)) error {
 		}
 		if m.note(msg) {
 			m.sum.At = time.Now()
-			progress(m.sum)
+			progress(m.sum, m.underWay == 0)
 		}
 	}
 }
 
 // meter adds up the layers of one pull.
 type meter struct {
-	layers map[string]*layer
-	sum    warmer.Progress
+	layers   map[string]*layer
+	underWay int // layers that the engine works at
+	sum      warmer.Progress
 }
 
 type layer struct {
@@ -73,6 +74,7 @@ func (m *meter) note(msg jsonmessage.JSONMessage) (news bool) {
 		current = msg.Progress.Current
 	}
 	news = msg.Status != l.status || current != l.current
+	m.underWay += working(msg.Status) - working(l.status)
 	l.status, l.current = msg.Status, current
 	switch step {
 	case stepDownload:
@@ -89,6 +91,15 @@ func (m *meter) note(msg jsonmessage.JSONMessage) (news bool) {
 		}
 	}
 	return news
+}
+
+// working is 1 where a status says that the engine works at a layer.
+func working(status string) int {
+	switch status {
+	case "Downloading", "Verifying Checksum", "Extracting":
+		return 1
+	}
+	return 0
 }
 
 // reach raises the bytes of a layer. A download that is tried again starts from

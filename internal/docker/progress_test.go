@@ -56,7 +56,7 @@ func TestFollowPullAddsUp(t *testing.T) {
 	} {
 		var last warmer.Progress
 		n := 0
-		err := followPull(strings.NewReader(c.stream), func(p warmer.Progress) {
+		err := followPull(strings.NewReader(c.stream), func(p warmer.Progress, _ bool) {
 			if p.Bytes < last.Bytes || p.At.Before(last.At) {
 				t.Errorf("%s: progress went back from %+v to %+v", c.name, last, p)
 			}
@@ -72,7 +72,7 @@ func TestFollowPullAddsUp(t *testing.T) {
 
 func TestFollowPullBelievesOnlyACleanEnd(t *testing.T) {
 	t.Parallel()
-	ignore := func(warmer.Progress) {}
+	ignore := func(warmer.Progress, bool) {}
 	err := followPull(strings.NewReader(`{"status":"Pulling fs layer","id":"l1"}`+"\n"+`{"errorDetail":{"message":"it broke"},"error":"it broke"}`), ignore)
 	if err == nil || err.Error() != "it broke" {
 		t.Errorf("an error in the stream: got %v", err)

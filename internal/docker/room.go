@@ -19,8 +19,9 @@ import (
 // room is what of a container has to be writable for every user: images run as
 // user 1000, and folders and volumes that an engine makes are root's alone.
 type room struct {
-	open []string      // folders, sorted
-	own  []mount.Mount // a volume for the result under a read-only root
+	open   []string      // folders, sorted
+	shared string        // that of them which runs share
+	own    []mount.Mount // a volume for the result under a read-only root
 }
 
 // roomFor plans the folders of a spec that any user may write to: that of its
@@ -33,7 +34,8 @@ func roomFor(c runner.Container) (room, error) {
 		r.open = append(r.open, path.Clean(s.Scratch.Target))
 	}
 	if s.ScopeVolume != "" {
-		r.open = append(r.open, path.Clean(s.ScopeVolume))
+		r.shared = path.Clean(s.ScopeVolume)
+		r.open = append(r.open, r.shared)
 	}
 	if s.Result != "" {
 		if err := r.result(c); err != nil {
@@ -56,8 +58,8 @@ func (r *room) result(c runner.Container) error {
 		return badResult(c, "it lies in memory, which is gone when the program has ended", "give a path that is not below a tmpfs")
 	case covered && under.ReadOnly:
 		return badResult(c, "it lies on the mount "+under.Target+", which is read-only", "give a path that can be written to")
-	case covered && under.Type == mount.TypeBind:
-		return nil // a folder of the host's, whose owner decides who writes
+	case covered && (under.Type == mount.TypeBind || under.Source != "" && under.Source != c.ScopeVolume):
+		return nil // a folder of the host's, or a volume of somebody's, whose owner decides who writes
 	case !covered && dir == "/":
 		return badResult(c, "the root folder is not made writable for all users", "give a path in a folder of its own")
 	case !covered && c.Spec.ReadOnly:
@@ -97,13 +99,13 @@ func (h *Host) furnish(ctx context.Context, made container.InspectResponse, c ru
 	case len(r.open) == 0:
 		return nil
 	case !c.Spec.ReadOnly:
-		return h.widen(ctx, made.ID, r.open)
+		return h.widen(ctx, made.ID, r)
 	}
 	helper, err := h.helper(ctx, made, c, r)
 	if err != nil {
 		return err
 	}
-	err = h.widen(ctx, helper, r.open)
+	err = h.widen(ctx, helper, r)
 	if problem.CodeOf(err) != problem.HostUnreachable {
 		h.discard(ctx, helper)
 	}
@@ -145,15 +147,12 @@ func (h *Host) discard(ctx context.Context, id string) {
 // that are missing. Each is an entry of an archive that is unpacked at the root,
 // through the mounts: engines from 28 on leave the mode of the very folder that
 // an archive is unpacked in alone.
-func (h *Host) widen(ctx context.Context, id string, folders []string) error {
-	if len(folders) == 0 {
-		return nil
-	}
-	archive, err := entries(folders)
+func (h *Host) widen(ctx context.Context, id string, r room) error {
+	archive, err := r.archive()
 	if err != nil {
 		return err
 	}
-	what := "make " + strings.Join(folders, ", ") + " in container " + short(id) + " writable for all users"
+	what := "make " + strings.Join(r.open, ", ") + " in container " + short(id) + " writable for all users"
 	err = h.call(ctx, createLimit, what, func(ctx context.Context, s *session) error {
 		return s.api.CopyToContainer(ctx, id, "/", bytes.NewReader(archive), container.CopyToContainerOptions{})
 	})
@@ -167,12 +166,18 @@ func (h *Host) widen(ctx context.Context, id string, folders []string) error {
 	return problem.Wrap(problem.StartFailed, said, what+" on host "+h.name, "give paths whose folders are folders in the image, or are not there")
 }
 
-func entries(folders []string) ([]byte, error) {
+// archive has the folders. In each a user can remove its own files alone, as in
+// /tmp (Ruby uses no other for temporary files), but for the one that runs share.
+func (r room) archive() ([]byte, error) {
 	var archive bytes.Buffer
 	w := tar.NewWriter(&archive)
-	for _, folder := range folders {
+	for _, folder := range r.open {
+		mode := int64(0o1777)
+		if folder == r.shared {
+			mode = 0o777
+		}
 		err := w.WriteHeader(&tar.Header{
-			Typeflag: tar.TypeDir, Name: strings.TrimPrefix(folder, "/") + "/", Mode: 0o777, ModTime: time.Now(),
+			Typeflag: tar.TypeDir, Name: strings.TrimPrefix(folder, "/") + "/", Mode: mode, ModTime: time.Now(),
 		})
 		if err != nil {
 			return nil, err

@@ -35,7 +35,8 @@ func TestRoom(t *testing.T) {
 		{"scratch in memory", runner.Spec{Scratch: &runner.Scratch{Kind: runner.Tmpfs, Target: "/scratch"}, ReadOnly: true}, nil, "", false},
 		{"a scope's volume", runner.Spec{ScopeVolume: "/share", Result: "/share/return.json"}, []string{"/share"}, "", false},
 		{"all of it", runner.Spec{ScopeVolume: "/share", Result: "/share/a/return.json", Scratch: scratch, ReadOnly: true}, []string{"/scratch", "/share", "/share/a"}, "", false},
-		{"a volume of the caller's", runner.Spec{Result: result, ReadOnly: true, Mounts: []runner.Mount{{Kind: runner.Volume, Source: "v", Target: "/airflow"}, {Kind: runner.Volume, Source: "w", Target: "/other"}}}, []string{"/airflow/xcom"}, "", false},
+		{"a volume of the caller's", runner.Spec{Result: result, ReadOnly: true, Mounts: []runner.Mount{{Kind: runner.Volume, Source: "v", Target: "/airflow"}, {Kind: runner.Volume, Source: "w", Target: "/other"}}}, nil, "", false},
+		{"a volume of the run's", runner.Spec{Result: result, ReadOnly: true, Mounts: []runner.Mount{{Kind: runner.Volume, Target: "/airflow"}}}, []string{"/airflow/xcom"}, "", false},
 		{"a folder of the host's", runner.Spec{Result: result, Mounts: []runner.Mount{{Kind: runner.Bind, Source: "/x", Target: "/airflow"}}}, nil, "", false},
 		{"the innermost mount counts", runner.Spec{Result: result, Mounts: []runner.Mount{{Kind: runner.Bind, Source: "/x", Target: "/airflow/xcom"}, {Kind: runner.Tmpfs, Target: "/airflow"}}}, nil, "", false},
 		{"a mount beside it", runner.Spec{Result: result, Mounts: []runner.Mount{{Kind: runner.Tmpfs, Target: "/airflow/x"}}}, []string{"/airflow/xcom"}, "", false},
@@ -123,7 +124,7 @@ func TestReadOnlyRootsHaveAHelper(t *testing.T) {
 		reply(http.StatusCreated, `{"Id":"`+id+`"}`)(w, r)
 	})
 	e.on("PUT /containers/helper/archive", func(_ http.ResponseWriter, r *http.Request) {
-		if diff := cmp.Diff(map[string]int64{"airflow/xcom/": 0o777, "share/": 0o777}, folders(t, r)); diff != "" {
+		if diff := cmp.Diff(map[string]int64{"airflow/xcom/": 0o1777, "share/": 0o777}, folders(t, r)); diff != "" {
 			t.Errorf("folders (-want +got):\n%s", diff)
 		}
 	})

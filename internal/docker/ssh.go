@@ -47,6 +47,7 @@ type sshLink struct {
 	connecting chan struct{} // holds one token while nobody connects
 	mu         sync.Mutex
 	conn       *sshConn // nil while there is none
+	retired    bool     // its connections end with their last stream
 }
 
 func newSSHLink(e endpoint, settings SSH, log *slog.Logger) *sshLink {
@@ -65,6 +66,9 @@ func (l *sshLink) dial(ctx context.Context) (net.Conn, error) {
 			return nil, err
 		}
 		stream, err := c.open(ctx, l.endpoint.socket)
+		if err != nil {
+			c.count(0, false) // nobody has it then
+		}
 		var refused *ssh.OpenChannelError
 		switch {
 		case err == nil:
@@ -109,6 +113,7 @@ func (l *sshLink) connect(ctx context.Context) (*sshConn, error) {
 	go c.keepAlive(l.alive)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	c.retired = l.retired // a run that goes on there asks once more
 	l.conn = c
 	return c, nil
 }
@@ -226,14 +231,16 @@ func (l *sshLink) run(ctx context.Context, command string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	defer c.count(0, false)
 	return c.run(ctx, command)
 }
 
-// retire closes the connection when its last stream ends.
+// retire closes the connection when its last stream ends, and so each that is
+// made after it.
 func (l *sshLink) retire() {
 	l.mu.Lock()
 	c := l.conn
-	l.conn = nil
+	l.conn, l.retired = nil, true
 	l.mu.Unlock()
 	if c != nil {
 		c.count(0, true)

@@ -72,6 +72,33 @@ func TestSSHRedials(t *testing.T) {
 	}
 }
 
+// TestSSHLeavesNothingAfterAClose: a run that is followed on goes on over the
+// host's old client, and its connection ends with what it asks for.
+func TestSSHLeavesNothingAfterAClose(t *testing.T) {
+	t.Parallel()
+	e, s := newEngine(t), newSSHD(t)
+	e.on("GET /_ping", pong("1.41"))
+	h := s.host(e.socket)
+	if err := h.Confirm(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.Close()
+	if err := h.Confirm(t.Context()); err != nil || s.conns.Load() != 2 {
+		t.Fatalf("Confirm = %v over connection %d, want it over the second", err, s.conns.Load())
+	}
+	for end := time.Now().Add(10 * time.Second); h.ssh.current() != nil; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the connection is still there")
+		}
+	}
+	if _, err := h.ssh.run(t.Context(), "true"); err != nil {
+		t.Errorf("run: %v", err)
+	}
+	if c := h.ssh.current(); c != nil {
+		<-c.dead
+	}
+}
+
 // TestSSHNoticesSilence: TCP is well, and sshd says nothing any more.
 func TestSSHNoticesSilence(t *testing.T) {
 	t.Parallel()
