@@ -57,11 +57,13 @@ func (c *cli) newServe() *cobra.Command {
 			if manager != nil {
 				o.Manager = manager
 			}
+			hangups := make(chan os.Signal, 1)
+			signal.Notify(hangups, syscall.SIGHUP) // one that comes during the start is obeyed after it
 			a, err := app.New(ctx, o)
 			if err != nil {
 				return err
 			}
-			defer reloadOnHangup(a)()
+			defer reloadOn(hangups, a)()
 			// Lines of runs may be forwarded to standard output: whoever reads it and
 			// goes away must not end the server.
 			signal.Ignore(syscall.SIGPIPE)
@@ -92,11 +94,9 @@ func keepHeapSmall(getenv func(string) string) {
 	}
 }
 
-// reloadOnHangup lets SIGHUP read the configuration again, until the function
-// that it gives is called.
-func reloadOnHangup(a *app.App) (stop func()) {
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
+// reloadOn reads the configuration again at each hangup, until the function that
+// it gives is called.
+func reloadOn(hangups chan os.Signal, a *app.App) (stop func()) {
 	go func() {
 		for range hangups {
 			a.Reload()

@@ -130,6 +130,7 @@ func (s *session) submitAgain(ctx context.Context) (api.Submitted, error) {
 	s.word = rand.Text()
 	patience := s.patience()
 	var lost error // a try that may have arrived
+	there := false // somebody answered, or did until now
 	for {
 		submitted, err := s.cli.client().Submit(ctx, s.request, s.word)
 		code := problem.CodeOf(err)
@@ -137,8 +138,10 @@ func (s *session) submitAgain(ctx context.Context) (api.Submitted, error) {
 		case err == nil:
 			return submitted, nil
 		case code == problem.ServerLost:
-			lost = err
-		case code == problem.Stopping, code == problem.TooManyRequests, code == problem.ServerUnreachable && lost != nil: // a restart, or a crowd
+			lost, there = err, true
+		case code == problem.Stopping, code == problem.TooManyRequests: // a restart, or a crowd
+			there = true
+		case code == problem.ServerUnreachable && there:
 		case code == problem.Internal: // who knows how far it came
 			return submitted, &codeError{code: exitUnknown, err: err}
 		default: // refused, or nobody was there from the start

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +19,7 @@ import (
 
 	"github.com/prewarm/prewarm/internal/api"
 	"github.com/prewarm/prewarm/internal/problem"
+	"github.com/prewarm/prewarm/test/prewarmtest"
 )
 
 // numbered is what a run of n lines prints.
@@ -93,6 +98,49 @@ func TestRestartIsAPause(t *testing.T) {
 	p.wantEnd(0, "")
 	p.wantStdout(numbered(20))
 	p.wantStderr("")
+}
+
+// A server that is told to stop says so to who submits, and is then gone for a
+// while: whoever was answered knows that it was there.
+func TestASubmitMeetsARestart(t *testing.T) {
+	t.Parallel()
+	s := newStub(t, 1)
+	address, err := prewarmtest.FreeAddress()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var listen net.ListenConfig
+	l, err := listen.Listen(t.Context(), "tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	behind, err := url.Parse(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var proxy http.Server
+	defer func() { _ = proxy.Close() }()
+	stopped := make(chan struct{})
+	first := http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_ = l.Close()
+		w.Header().Set("Connection", "close")
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_ = json.NewEncoder(w).Encode(refusal(http.StatusServiceUnavailable, problem.Stopping, "the server is shutting down", ""))
+		close(stopped)
+	})}
+	go func() { _ = first.Serve(l) }()
+	p := start(t, "http://"+address, nil, "run", "jobs")
+	<-stopped
+	time.Sleep(500 * time.Millisecond) // several tries
+	l, err = listen.Listen(t.Context(), "tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy.Handler = httputil.NewSingleHostReverseProxy(behind)
+	go func() { _ = proxy.Serve(l) }()
+	p.wantEnd(0, "")
+	p.wantStdout("line 1\n")
 }
 
 // A submit whose answer is lost is sent again under the same word, so that the

@@ -127,7 +127,10 @@ func gibibytes(n int64) string { return fmt.Sprintf("%.1f GiB", float64(n)/(1<<3
 // engine: a keep-tag carries no instance, so one may remove what another keeps.
 func (c *chart) shared(ctx context.Context, host patient) {
 	ids, err := within(ctx, host.Instances)
-	if c.fault(Warning, "shared", err) || len(ids) < 2 {
+	if err != nil {
+		c.add(Warning, "shared", err.Error(), "let GET /volumes through to the engine, or look there: docker volume ls --filter label=prewarm.marker")
+	}
+	if len(ids) < 2 {
 		return
 	}
 	c.add(Warning, "shared", "markers of "+strconv.Itoa(len(ids))+" installations of Prewarm are here ("+strings.Join(ids, ", ")+"); two at work may prune what the other keeps warm",

@@ -124,7 +124,7 @@ func TestExamine(t *testing.T) {
 				"warn shared: markers of 2 installations of Prewarm are here (a, b); two at work may prune what the other keeps warm -> give each hosts of its own; of one that is gone, remove the marker: docker volume rm prewarm-ID",
 			},
 		},
-		"that lists no volumes": {unix, exam{engine: healthy, listErr: errors.New("forbidden")}, nil, []string{good, clock, disk, "warn shared: forbidden"}},
+		"that lists no volumes": {unix, exam{engine: healthy, listErr: errors.New("forbidden")}, nil, []string{good, clock, disk, "warn shared: forbidden -> let GET /volumes through to the engine, or look there: docker volume ls --filter label=prewarm.marker"}},
 		"registries": {
 			unix,
 			exam{engine: healthy, unreached: map[string]error{"a.test": denied, "m.test": denied}},

@@ -3,6 +3,7 @@ package app_test
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -35,6 +36,7 @@ func newEngine(t *testing.T, ahead time.Duration) *engine {
 			"ServerVersion": "20.10.24", "OSType": "linux", "Architecture": "x86_64", "NCPU": 2, "SystemTime": time.Now().Add(ahead).Format(time.RFC3339Nano),
 		})
 	})
+	mux.HandleFunc("GET /v1.41/volumes", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"Volumes":[]}`) })
 	mux.HandleFunc("GET /v1.41/distribution/", func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusInternalServerError)
 		_ = json.NewEncoder(w).Encode(map[string]string{"message": "Get \"https://r/v2/\": x509: certificate signed by unknown authority"})

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 
 	"github.com/prewarm/prewarm/config"
@@ -17,7 +18,7 @@ import (
 func (a *App) notifySetup(c *config.Config) (notify.Setup, error) {
 	s := notify.Setup{Page: logPage(c.Server.PublicURL), Sign: a.signer(c.Server.LinkLife)}
 	for _, n := range c.Notify {
-		r, err := routeOf(n)
+		r, err := routeOf(n, a.opts.Logger)
 		if err == nil {
 			err = notify.CheckTemplate(n.Title, n.Text)
 		}
@@ -30,7 +31,7 @@ func (a *App) notifySetup(c *config.Config) (notify.Setup, error) {
 	return s, nil
 }
 
-func routeOf(n config.Notify) (notify.Route, error) {
+func routeOf(n config.Notify, log *slog.Logger) (notify.Route, error) {
 	r := notify.Route{
 		Name: n.Name, Images: n.Images, Hosts: n.Hosts, Namespaces: n.Namespaces, Meta: n.Meta, Group: n.Group, Repeat: n.Repeat, Title: n.Title, Text: n.Text,
 	}
@@ -44,7 +45,7 @@ func routeOf(n config.Notify) (notify.Route, error) {
 			WebhookURL: n.Slack.WebhookURL.Reveal(), Token: n.Slack.Token.Reveal(), Channel: n.Slack.Channel, APIURL: n.Slack.APIURL,
 		})
 	case n.Email != nil:
-		r.Channel, err = emailOf(*n.Email)
+		r.Channel, err = emailOf(*n.Email, log)
 	case n.Webhook != nil:
 		r.Channel, err = webhookOf(*n.Webhook)
 	default:
@@ -53,13 +54,13 @@ func routeOf(n config.Notify) (notify.Route, error) {
 	return r, err
 }
 
-func emailOf(e config.NotifyEmail) (notify.Channel, error) {
+func emailOf(e config.NotifyEmail, log *slog.Logger) (notify.Channel, error) {
 	ca, err := readAuthority(e.CAFile)
 	if err != nil {
 		return nil, err
 	}
 	return notify.NewEmail(notify.EmailOptions{
-		Host: e.Host, Port: e.Port, TLS: e.TLS, CA: ca, Username: e.Username, Password: e.Password.Reveal(), From: e.From, To: e.To,
+		Host: e.Host, Port: e.Port, TLS: e.TLS, CA: ca, Username: e.Username, Password: e.Password.Reveal(), From: e.From, To: e.To, Logger: log,
 	})
 }
 

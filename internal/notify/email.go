@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"log/slog"
 	"net"
 	"net/mail"
 	"strings"
@@ -35,6 +36,7 @@ type EmailOptions struct {
 	Password string
 	From     string
 	To       []string
+	Logger   *slog.Logger // nil: nowhere
 }
 
 // Email sends mail.
@@ -48,6 +50,9 @@ type Email struct {
 func NewEmail(o EmailOptions) (*Email, error) {
 	if o.TLS == "" {
 		o.TLS = StartTLS
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Port == 0 {
 		o.Port = map[string]int{StartTLS: 587, TLS: 465, NoTLS: 25}[o.TLS]
@@ -69,7 +74,7 @@ func NewEmail(o EmailOptions) (*Email, error) {
 	if _, err := e.client(); err != nil {
 		return nil, problem.New(problem.InvalidConfig, "set up mail: "+scrub(err.Error(), o.Password), "look at host, port and tls")
 	}
-	if _, err := e.compose(sampleOf("sample", notice.HostUp, notice.New(notice.HostUp).At)); err != nil {
+	if _, err := e.compose(sampleOf("sample", notice.HostUp, notice.New(notice.HostUp).At), o.To...); err != nil {
 		return nil, problem.New(problem.InvalidConfig, "write mail: "+err.Error(), "look at from and to")
 	}
 	return e, nil
@@ -81,7 +86,7 @@ func (*Email) InPlace() bool { return false }
 // Send mails a message. Its name is the Message-ID, which the thread's next one
 // answers.
 func (e *Email) Send(ctx context.Context, m notice.Message) (string, error) {
-	msg, err := e.compose(m)
+	msg, err := e.compose(m, e.opts.To...)
 	if err != nil {
 		return "", &Failure{Why: "write mail: " + err.Error(), Lasting: true}
 	}
@@ -93,11 +98,36 @@ func (e *Email) Send(ctx context.Context, m notice.Message) (string, error) {
 		return "", e.failure(err)
 	}
 	err = client.Send(msg)
+	var refused *gomail.SendError
+	if errors.As(err, &refused) && refused.Reason == gomail.ErrSMTPRcptTo && len(e.opts.To) > 1 {
+		err = e.sendEach(client, m)
+	}
 	_ = client.Close() // what the server took is sent, however the connection ends
 	if err != nil {
 		return "", e.failure(err)
 	}
 	return e.idOf(m), nil
+}
+
+// sendEach mails a message to each address by itself: a server takes none for
+// anybody where it refuses one address. It is sent where one of them got it; to
+// send it again for the others would mail it twice to that one.
+func (e *Email) sendEach(client *gomail.Client, m notice.Message) error {
+	var failed []error
+	for _, to := range e.opts.To {
+		msg, err := e.compose(m, to)
+		if err == nil {
+			err = client.Send(msg)
+		}
+		if err != nil {
+			failed = append(failed, err)
+		}
+	}
+	if len(failed) == len(e.opts.To) {
+		return failed[0]
+	}
+	e.opts.Logger.Warn("a notice was not mailed to all addresses of its route", "route", m.Route, "error", scrub(errors.Join(failed...).Error(), e.opts.Password))
+	return nil
 }
 
 func (e *Email) client() (*gomail.Client, error) {
@@ -141,12 +171,12 @@ func (e *Email) failure(err error) *Failure {
 
 func (e *Email) idOf(m notice.Message) string { return sentAs(m) + "@" + e.domain }
 
-func (e *Email) compose(m notice.Message) (*gomail.Msg, error) {
+func (e *Email) compose(m notice.Message, to ...string) (*gomail.Msg, error) {
 	msg := gomail.NewMsg()
 	if err := msg.From(e.opts.From); err != nil {
 		return nil, err
 	}
-	if err := msg.To(e.opts.To...); err != nil {
+	if err := msg.To(to...); err != nil {
 		return nil, err
 	}
 	msg.Subject(oneLine(m.Title))

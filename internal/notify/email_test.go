@@ -1,6 +1,7 @@
 package notify_test
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -10,6 +11,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"io"
+	"log/slog"
 	"math/big"
 	"mime"
 	"mime/multipart"
@@ -38,6 +40,7 @@ type mailServer struct {
 	to     []string
 	logins int
 	refuse *smtp.SMTPError // of a recipient
+	only   string          // the one that is refused; empty: all
 }
 
 func (s *mailServer) NewSession(*smtp.Conn) (smtp.Session, error) { return &session{s}, nil }
@@ -62,7 +65,7 @@ func (s *session) Auth(string) (sasl.Server, error) {
 func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	s.server.mu.Lock()
 	defer s.server.mu.Unlock()
-	if s.server.refuse != nil {
+	if s.server.refuse != nil && (s.server.only == "" || s.server.only == to) {
 		return s.server.refuse
 	}
 	s.server.to = append(s.server.to, to)
@@ -232,6 +235,25 @@ func TestEmailWithoutTLS(t *testing.T) {
 	o.Username, o.Password = "", ""
 	if _, err := email(t, o).Send(t.Context(), message(hostEvent(notice.HostDown), "t", "x")); err != nil || len(s.mails) != 1 {
 		t.Errorf("not sent: %v", err)
+	}
+}
+
+// An address that is refused takes the mail from nobody else.
+func TestEmailWithOneAddressRefused(t *testing.T) {
+	t.Parallel()
+	s := newMailServer(t, notify.StartTLS)
+	s.refuse, s.only = &smtp.SMTPError{Code: 550, Message: "who?"}, "ben@etl.test"
+	o := s.options(notify.StartTLS)
+	var log bytes.Buffer
+	o.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	if _, err := email(t, o).Send(t.Context(), message(hostEvent(notice.HostDown), "t", "x")); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.mails) != 1 || !strings.Contains(s.mails[0], "To: <ada@etl.test>") || strings.Contains(s.mails[0], "ben@etl.test") {
+		t.Errorf("mailed %q", s.mails)
+	}
+	if !strings.Contains(log.String(), "ben@etl.test") || strings.Contains(log.String(), "ada@etl.test") {
+		t.Errorf("the log says %s", log.String())
 	}
 }
 

@@ -315,6 +315,35 @@ func TestNoRepeats(t *testing.T) {
 	}, notify.Route{Name: "r", Channel: c})
 }
 
+// A route that does not hear of a trouble's end is told of the next one at once,
+// and not what was over before it was to be told again.
+func TestANewTroubleIsNoRepeat(t *testing.T) {
+	t.Parallel()
+	for name, whileItWaits := range map[string]bool{"sent": false, "and one waits to be told again": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := &channel{}
+			bubble(t, func(s *scene) {
+				s.tell(hostEvent(notice.HostDown))
+				s.after(10 * time.Minute)
+				if whileItWaits {
+					s.tell(hostEvent(notice.HostDown))
+					s.after(10 * time.Minute)
+				}
+				s.tell(hostEvent(notice.HostUp))
+				s.after(10 * time.Minute)
+				same(s.t, 1, len(c.all()))
+				s.tell(hostEvent(notice.HostDown))
+				s.after(time.Minute)
+				same(s.t, 2, len(c.all()))
+				s.tell(hostEvent(notice.HostUp))
+				s.after(24 * time.Hour)
+				same(s.t, 2, len(c.all()))
+			}, notify.Route{Name: "r", Channel: c, On: []notice.Kind{notice.HostDown}})
+		})
+	}
+}
+
 // Where the channel can, repeats change the message that is there; after Repeat
 // another one is posted.
 func TestRepeatsInPlace(t *testing.T) {

@@ -32,6 +32,8 @@ type Events interface {
 	// LatestMessage gives the newest message of a thread that was not dropped, if
 	// there is one.
 	LatestMessage(ctx context.Context, route, thread string) (notice.Message, bool, error)
+	// SaveContent writes down what a message says, and leaves what becomes of it.
+	SaveContent(ctx context.Context, m notice.Message) error
 }
 
 // Messages are those that are to be sent, or were.

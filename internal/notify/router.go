@@ -69,12 +69,23 @@ func (n *Notifier) messagesOf(ctx context.Context, r route, events []notice.Even
 	newest := make(map[string]int) // by thread, in all
 	var all []notice.Message
 	for _, e := range events {
-		if !r.Matches(e) {
+		thread := threadOf(e)
+		at, here := newest[thread]
+		switch {
+		case r.Matches(e):
+		case !ends(e):
+			continue
+		case here:
+			all[at].Over = true
+			continue
+		default:
+			if err := n.endTrouble(ctx, r.Route, thread, now); err != nil {
+				return nil, err
+			}
 			continue
 		}
 		// Those of one batch are folded: none of them was sent yet.
-		thread := threadOf(e)
-		if at, ok := newest[thread]; ok {
+		if here {
 			if m := r.take(&all[at], false, e, now); m.ID == all[at].ID {
 				all[at] = m
 			} else { // a task that begins anew
@@ -102,6 +113,26 @@ func (n *Notifier) messagesOf(ctx context.Context, r route, events []notice.Even
 		r.words.write(&all[i], n.page)
 	}
 	return all, nil
+}
+
+// endTrouble notes that a trouble is over on a route that does not tell of ends:
+// what comes next is another one, and told at once. A message that only waits to
+// tell the trouble again has nothing to tell any more.
+func (n *Notifier) endTrouble(ctx context.Context, r Route, thread string, now time.Time) error {
+	for {
+		m, ok, err := n.opts.Outbox.LatestMessage(ctx, r.Name, thread)
+		if err != nil || !ok || m.Over {
+			return err
+		}
+		if again := m.Undelivered() && m.Tries == 0 && !m.Told.IsZero() && m.Due.After(now); !again || n.busy[m.ID] {
+			m.Over = true
+			return n.opts.Outbox.SaveContent(ctx, m)
+		}
+		m.State, m.Done, m.Error = notice.Dropped, now, "the trouble was over before it was to be told again"
+		if err := n.opts.Outbox.RouteEvents(ctx, nil, []notice.Message{m}); err != nil {
+			return err
+		}
+	}
 }
 
 // takeFirst takes the first event of a thread in a batch.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/prewarm/prewarm/internal/api"
 	"github.com/prewarm/prewarm/internal/problem"
+	"github.com/prewarm/prewarm/runner"
 )
 
 const (
@@ -54,7 +55,7 @@ func (s *Server) readLogs(ctx context.Context, in *logsInput) (*huma.StreamRespo
 	if err != nil {
 		return nil, err
 	}
-	if run.Log.Removed { // what there is to say of it has to be said before the stream begins
+	if s.logRemoved(ctx, run) { // what there is to say of it has to be said before the stream begins
 		if err := s.opts.Runs.CopyLog(ctx, in.ID, in.After, false, func([]byte) error { return nil }); err != nil {
 			return nil, err
 		}
@@ -70,6 +71,19 @@ func (s *Server) readLogs(ctx context.Context, in *logsInput) (*huma.StreamRespo
 		r, w := humago.Unwrap(hc)
 		s.endStream(r.Context(), in.ID, s.streamLogs(r, w, in))
 	}}, nil
+}
+
+// logRemoved tells whether a run's log may not be there any more. That of a run
+// which another one's success answered is that one's.
+func (s *Server) logRemoved(ctx context.Context, run runner.Run) bool {
+	for run.SameAs != "" && !run.Log.Removed {
+		earlier, err := s.opts.Runs.Get(ctx, run.SameAs)
+		if err != nil {
+			return true // reading it tells why
+		}
+		run = earlier
+	}
+	return run.Log.Removed
 }
 
 // endStream cuts a stream off that has not come to its end.

@@ -77,9 +77,13 @@ func TestALogThatIsGone(t *testing.T) {
 	t.Parallel()
 	s := alone(t)
 	s.runs.add(runner.Run{ID: "1", State: runner.Succeeded, Submitted: time.Now(), Log: runner.LogState{Removed: true}})
-	for _, query := range []string{"", "?follow=1", "?after=7"} {
-		if p := s.request(http.MethodGet, "/v1/runs/1/logs"+query, "").problem(http.StatusGone, problem.LogRemoved); p.Mend == "" {
-			t.Errorf("%+v", p)
+	// Another one's success answered this run, and its log is that one's.
+	s.runs.add(runner.Run{ID: "2", State: runner.Succeeded, Submitted: time.Now(), SameAs: "1"})
+	for _, id := range []string{"1", "2"} {
+		for _, query := range []string{"", "?follow=1", "?after=7"} {
+			if p := s.request(http.MethodGet, "/v1/runs/"+id+"/logs"+query, "").problem(http.StatusGone, problem.LogRemoved); p.Mend == "" {
+				t.Errorf("%+v", p)
+			}
 		}
 	}
 }

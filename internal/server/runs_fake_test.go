@@ -186,6 +186,9 @@ func (r *runs) CopyLog(ctx context.Context, id string, after int64, follow bool,
 	for {
 		r.mu.Lock()
 		run, lines, changed := *r.find(id), r.logs[id], r.changed
+		if run.SameAs != "" {
+			run, lines = *r.find(run.SameAs), r.logs[run.SameAs]
+		}
 		r.mu.Unlock()
 		if run.Log.Removed {
 			return problem.New(problem.LogRemoved, "the log of run "+id+" was removed", "keep logs for longer")

@@ -128,6 +128,15 @@ func (s *Store) SettleMessage(ctx context.Context, m notice.Message) error {
 	return nil
 }
 
+// SaveContent writes down what a message says, be it one that is sent at this
+// moment.
+func (s *Store) SaveContent(ctx context.Context, m notice.Message) error {
+	if _, err := s.db.ExecContext(ctx, `UPDATE messages SET content = $2 WHERE id = $1`, m.ID, asJSON(&m.Content)); err != nil {
+		return fmt.Errorf("save what message %s says: %w", m.ID, err)
+	}
+	return nil
+}
+
 // HurryMessages makes messages of a route, or of all where it is empty, that were
 // tried in vain due now.
 func (s *Store) HurryMessages(ctx context.Context, route string) error {

@@ -21,7 +21,7 @@ type Outbox interface {
 // Contract is what every outbox has to do. open makes an empty one.
 func Contract(t *testing.T, open func(t *testing.T) Outbox) {
 	for name, test := range map[string]func(*testing.T, Outbox){
-		"routing is one act": routing, "threads are sent in order": order, "what was sent stays sent": settled, "failed ones can be hurried": hurried,
+		"routing is one act": routing, "threads are sent in order": order, "what was sent stays sent": settled, "what it says is another matter": content, "failed ones can be hurried": hurried,
 		"due ones come as they were made": due,
 		"excess is dropped and counted":   excess, "old ones are dropped": aged, "other routes are dropped": others, "what is done is forgotten": forgotten,
 		"what is to be sent is counted": counted,
@@ -67,6 +67,28 @@ func next(t *testing.T, o Outbox, route string, want *notice.Message) notice.Mes
 		t.Fatalf("next of %s: %q %v %v, want %+v", route, got.ID, ok, err, want)
 	}
 	return got
+}
+
+// content: what a message says is saved while it is being sent, and not what
+// becomes of it.
+func content(t *testing.T, o Outbox) {
+	m := Waiting("r", "a")
+	save(t, o, m)
+	settle(t, o, m, notice.Sent, "1")
+	m.Over, m.Title = true, "another title" // as whoever read it before has it
+	if err := o.SaveContent(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	got, ok, err := o.LatestMessage(t.Context(), "r", "a")
+	if err != nil || !ok || got.State != notice.Sent || got.Ref != "1" || !got.Over || got.Title != "another title" {
+		t.Errorf("%+v %v %v", got, ok, err)
+	}
+	if err := o.SaveContent(t.Context(), Waiting("r", "b")); err != nil {
+		t.Error(err)
+	}
+	if _, ok, err := o.LatestMessage(t.Context(), "r", "b"); ok || err != nil {
+		t.Errorf("a message that is not there is made: %v %v", ok, err)
+	}
 }
 
 func states(t *testing.T, o Outbox, route string) (all []notice.State) {

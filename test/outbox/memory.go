@@ -103,6 +103,17 @@ func (o *Memory) LatestMessage(_ context.Context, route, thread string) (notice.
 	return found[len(found)-1], true, nil
 }
 
+// SaveContent is as that of store.Store.
+func (o *Memory) SaveContent(_ context.Context, m notice.Message) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if was, ok := o.messages[m.ID]; ok {
+		was.Content = m.Content
+		o.messages[m.ID] = was
+	}
+	return nil
+}
+
 // NextMessage is as that of store.Store.
 func (o *Memory) NextMessage(_ context.Context, route string) (notice.Message, bool, error) {
 	return o.first(route, func(a, b notice.Message) int { return a.Due.Compare(b.Due) }, func(notice.Message) bool { return true })
