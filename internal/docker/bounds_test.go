@@ -40,11 +40,9 @@ func TestAnswersThatAreTooLong(t *testing.T) {
 func TestStreamsOfManyMessages(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t)
-	const line = `{"id":"l1","status":"Downloading","progressDetail":{"current":1,"total":2}}`
 	e.on("POST /images/create", func(w http.ResponseWriter, _ *http.Request) {
-		many := strings.Repeat(line+"\r\n", 1000)
-		for range 30 {
-			_, _ = io.WriteString(w, many)
+		for n := range 30_000 {
+			_, _ = fmt.Fprintf(w, `{"id":"l1","status":"Downloading","progressDetail":{"current":%d,"total":40000}}`+"\r\n", n+1)
 		}
 	})
 	n := 0

@@ -186,8 +186,8 @@ func (r *runs) CopyLog(ctx context.Context, id string, after int64, follow bool,
 	for {
 		r.mu.Lock()
 		run, lines, changed := *r.find(id), r.logs[id], r.changed
-		if run.SameAs != "" {
-			run, lines = *r.find(run.SameAs), r.logs[run.SameAs]
+		if earlier := r.find(run.SameAs); earlier != nil {
+			run, lines = *earlier, r.logs[earlier.ID]
 		}
 		r.mu.Unlock()
 		if run.Log.Removed {

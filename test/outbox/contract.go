@@ -21,7 +21,8 @@ type Outbox interface {
 // Contract is what every outbox has to do. open makes an empty one.
 func Contract(t *testing.T, open func(t *testing.T) Outbox) {
 	for name, test := range map[string]func(*testing.T, Outbox){
-		"routing is one act": routing, "threads are sent in order": order, "what was sent stays sent": settled, "what it says is another matter": content, "failed ones can be hurried": hurried,
+		"routing is one act": routing, "threads are sent in order": order, "what was sent stays sent": settled, "what it says is another matter": content,
+		"failed ones can be hurried":      hurried,
 		"due ones come as they were made": due,
 		"excess is dropped and counted":   excess, "old ones are dropped": aged, "other routes are dropped": others, "what is done is forgotten": forgotten,
 		"what is to be sent is counted": counted,
