@@ -203,25 +203,29 @@ func (r *Runner) Reject(ctx context.Context, id string) (Run, error) {
 		return Run{}, problem.New(problem.InvalidRequest, fmt.Sprintf("run %s is %s: only a success can be rejected", id, run.State), "submit the key again: it starts anew by itself")
 	}
 	ctx = context.WithoutCancel(ctx)
-	if run.SameAs != "" {
-		if err := r.rejectEarlier(ctx, run.SameAs); err != nil {
-			return Run{}, err
-		}
+	if err := r.rejectEarlier(ctx, run.SameAs); err != nil {
+		return Run{}, err
 	}
 	run.Rejected = true
 	return run, r.opts.Store.UpdateRun(ctx, run)
 }
 
-// rejectEarlier notes the same of a run that answered another one, unless it was
-// forgotten since.
+// rejectEarlier notes the same of the run that answered another one, and of what
+// answered that, unless it was forgotten since. Empty: none did.
 func (r *Runner) rejectEarlier(ctx context.Context, id string) error {
-	run, err := r.opts.Store.Run(ctx, id)
-	if problem.CodeOf(err) == problem.RunNotFound {
-		return nil
+	for id != "" {
+		run, err := r.opts.Store.Run(ctx, id)
+		switch {
+		case problem.CodeOf(err) == problem.RunNotFound:
+			return nil
+		case err != nil:
+			return err
+		}
+		run.Rejected = true
+		if err := r.opts.Store.UpdateRun(ctx, run); err != nil {
+			return err
+		}
+		id = run.SameAs
 	}
-	if err != nil {
-		return err
-	}
-	run.Rejected = true
-	return r.opts.Store.UpdateRun(ctx, run)
+	return nil
 }

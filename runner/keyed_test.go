@@ -236,7 +236,12 @@ func TestARejectedAnswerDoesNotAnswerAgain(t *testing.T) {
 		follower := s.ask(success(keyed("k", "lines", "2", "1m"))).Run
 		s.down("a", false)
 		s.expectEnd(follower.ID, runner.Succeeded, problem.AlreadySucceeded)
-		if rejected, err := s.r.Reject(context.Background(), follower.ID); err != nil || !rejected.Rejected {
+		next := s.get(follower.ID) // and that one answered another
+		next.ID, next.SameAs = "ffffffff-0000-7000-8000-000000000001", follower.ID
+		if err := s.store.InsertRun(context.Background(), next, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		if rejected, err := s.r.Reject(context.Background(), next.ID); err != nil || !rejected.Rejected {
 			t.Fatalf("%+v %v", rejected, err)
 		}
 		anew := s.ask(success(keyed("k", "lines", "2", "1m")))
