@@ -55,7 +55,10 @@ func (c *cli) logs(cmd *cobra.Command, id string, f logFlags) error {
 		if c.json() {
 			follower.raw = stdout
 		}
-		_, err := follower.toEnd(ctx)
+		run, err := follower.toEnd(ctx)
+		if err == nil && run.Log.Removed {
+			_, err = c.client().CopyLogs(ctx, id, f.after, false, stdout) // it says so
+		}
 		return err
 	}
 	if c.json() {

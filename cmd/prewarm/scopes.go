@@ -81,8 +81,9 @@ func (c *cli) newScopeEnd() *cobra.Command {
 		Use:   "end SCOPE",
 		Short: "End a pin scope: hold its digests no longer, and remove its volume",
 		Long: "For a caller that knows that no task of it will come any more; else a scope ends a day after its\n" +
-			"last use. It is refused while runs of the scope are under way. Its digests stay recorded: a task\n" +
-			"that is started again later gets the same, or is refused where they are gone.",
+			"last use. The volume goes once no run of the scope is under way: a task that comes after that finds\n" +
+			"an empty one. Its digests stay recorded: a task that is started again later gets the same, or is\n" +
+			"refused where they are gone.",
 		Example:           "  prewarm scope end etl/scheduled__2026-11-22",
 		Args:              oneScope,
 		ValidArgsFunction: c.completeScope,

@@ -361,6 +361,25 @@ func TestLogRemoved(t *testing.T) {
 	p.wantEnd(0, "prewarm: the log may lack lines: it was removed, as old logs are\n")
 }
 
+// Nothing printed is not the same as nothing left to print.
+func TestFollowOfALogThatWasRemoved(t *testing.T) {
+	t.Parallel()
+	s := newStub(t, 3, func(s *stub) {
+		s.run.Log = api.RunLog{Lines: 3, Removed: true}
+		s.refuse = func(r *http.Request, _ int) *api.Problem {
+			if strings.HasSuffix(r.URL.Path, "/logs") {
+				return refusal(http.StatusGone, problem.LogRemoved, "it is gone", "")
+			}
+			return nil
+		}
+	})
+	for _, args := range [][]string{{"logs", stubRun}, {"logs", "-f", stubRun}, {"logs", "-f", "-o", "json", stubRun}} {
+		p := start(t, s.URL, nil, args...)
+		p.wantEnd(1, "it is gone")
+		p.wantStdout("")
+	}
+}
+
 // The result is the last line of stdout, on a line of its own.
 func TestPrintResult(t *testing.T) {
 	t.Parallel()

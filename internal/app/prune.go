@@ -24,8 +24,20 @@ func pruneRules(c *config.Config, h config.Host) warmer.PruneRules {
 			Rules: rulesOf(policy.Rules, 0), Protect: policy.Protect, Unmanaged: prune.Unmanaged(policy.Unmanaged), MaxRemovals: policy.MaxRemovals,
 		},
 		ImageRules: images,
-		Marks:      func(total int64) (high, low int64) { return h.Disk.High.Of(total), h.Disk.Low.Of(total) },
+		Marks:      marksOf(h.Disk),
 		Budget:     h.Disk.Budget, DryRun: policy.DryRun,
+	}
+}
+
+// marksOf gives the marks of a disk or a budget of so many bytes. Beside a budget
+// marks in bytes are of that alone: they lie below it, and much else than images
+// may be on a disk.
+func marksOf(d config.Disk) func(total int64) (high, low int64) {
+	return func(total int64) (high, low int64) {
+		if d.Budget > 0 && d.High.Bytes > 0 && total != d.Budget {
+			return 0, 0
+		}
+		return d.High.Of(total), d.Low.Of(total)
 	}
 }
 
