@@ -58,8 +58,8 @@ func (r *room) result(c runner.Container) error {
 		return badResult(c, "it lies in memory, which is gone when the program has ended", "give a path that is not below a tmpfs")
 	case covered && under.ReadOnly:
 		return badResult(c, "it lies on the mount "+under.Target+", which is read-only", "give a path that can be written to")
-	case covered && (under.Type == mount.TypeBind || under.Source != "" && under.Source != c.ScopeVolume):
-		return nil // a folder of the host's, or a volume of somebody's, whose owner decides who writes
+	case covered && under.Type == mount.TypeBind:
+		return nil // a folder of the host's, whose owner decides who writes
 	case !covered && dir == "/":
 		return badResult(c, "the root folder is not made writable for all users", "give a path in a folder of its own")
 	case !covered && c.Spec.ReadOnly:
