@@ -46,3 +46,35 @@ func TestListening(t *testing.T) {
 		})
 	}
 }
+
+func TestStateFolder(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		text  string
+		env   []string
+		want  string
+		wrong string // in the error
+	}{
+		"nothing said":       {text: "hosts: []", want: defaultFolder},
+		"said":               {text: "state: {path: /srv/state}", want: "/srv/state"},
+		"by the environment": {text: "state: {path: /srv/state}", env: []string{"PREWARM_STATE_PATH=/srv/other"}, want: "/srv/other"},
+		"mistakes elsewhere": {text: "state: {path: /srv/state, keep: soon}\nserver: {tls: {cert: missing.pem, key: missing.pem}}\nhosts: [{name: a}]", want: "/srv/state"},
+		"a mistake in it":    {text: "state: {path: [a]}", wrong: "state.path"},
+		"no YAML":            {text: "state: {", wrong: "it is not YAML"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), "prewarm.yaml")
+			if err := os.WriteFile(file, []byte(c.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			folder, err := StateFolder(file, c.env)
+			switch {
+			case c.wrong == "" && (err != nil || folder != c.want):
+				t.Errorf("got %q, %v", folder, err)
+			case c.wrong != "" && (err == nil || !strings.Contains(err.Error(), c.wrong)):
+				t.Errorf("got %q, %v", folder, err)
+			}
+		})
+	}
+}

@@ -35,11 +35,10 @@ func (c *cli) newRestore() *cobra.Command {
 				return misused(cmd, "--config and --state stand together: use one of them")
 			}
 			if folder == "" {
-				loaded, err := config.Load(path, os.Environ())
-				if err != nil {
+				var err error
+				if folder, err = config.StateFolder(path, os.Environ()); err != nil {
 					return err
 				}
-				folder = loaded.State.Path
 			}
 			folder, err := filepath.Abs(folder)
 			if err != nil {
