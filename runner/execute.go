@@ -188,7 +188,6 @@ func (r *Runner) requeue(l *live, why string) bool {
 		l.avoid = make(map[string]avoided)
 	}
 	l.avoid[l.run.Host] = avoided{why, time.Now().Add(avoidFor)}
-	r.unsettle(l.run)
 	l.run.State, l.run.Host, l.run.EngineMarker, l.run.Placed = Queued, "", "", time.Time{}
 	r.enqueue(l)
 	r.wake()

@@ -255,7 +255,7 @@ func (k *look) grouped(run Run, perImage int) (wait string) {
 func (r *Runner) fitting(run Run, names []string) (fit []candidate, unfit map[string]string) {
 	unfit = make(map[string]string)
 	want, declared := r.requestOf(run), r.declared()
-	volume := r.volumeHost(r.scopeOf(run))
+	scope := r.scopeOf(run)
 	for _, h := range r.hosts {
 		if !slices.Contains(names, h.Name) {
 			continue
@@ -263,8 +263,8 @@ func (r *Runner) fitting(run Run, names []string) (fit []candidate, unfit map[st
 		c := r.candidateOf(h)
 		if why := c.unfit(want, declared); why != "" {
 			unfit[h.Name] = why
-		} else if run.Spec.ScopeVolume != "" && volume != "" && volume != h.Name {
-			unfit[h.Name] = "the scope's volume is on " + volume
+		} else if run.Spec.ScopeVolume != "" && scope != nil && scope.Host != "" && scope.Host != h.Name {
+			unfit[h.Name] = "the scope's volume is on " + scope.Host
 		} else {
 			fit = append(fit, c)
 		}
@@ -310,7 +310,7 @@ func (r *Runner) requestOf(run Run) request {
 // caller holds mu.
 func (r *Runner) coldError(run Run, cold map[string]string) error {
 	scope := r.scopeOf(run)
-	if run.Spec.ScopeVolume == "" || r.volumeHost(scope) == "" {
+	if run.Spec.ScopeVolume == "" || scope == nil || scope.Host == "" {
 		return notWarm(run.Image, run.Pin, cold)
 	}
 	return problem.New(problem.ScopeHost,

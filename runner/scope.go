@@ -27,9 +27,6 @@ func scopeIDOf(s Scope) scopeID { return scopeID{s.Namespace, s.Name} }
 type scopeUse struct {
 	scope Scope    // a copy, with what the submit adds
 	used  ScopeUse // empty until the image's digest is known
-	// gaveUp is where the scope's volume was, which the use gives up; empty: it
-	// does not.
-	gaveUp string
 }
 
 // useOf begins a use of a scope, which may not be there yet.
@@ -40,12 +37,7 @@ func (r *Runner) useOf(t Terms) *scopeUse {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if s := r.scopes[scopeID{t.Namespace, t.Scope}]; s != nil {
-		u := &scopeUse{scope: s.clone()}
-		if s.Host != r.volumeHost(s) {
-			u.gaveUp = s.Host
-			u.scope.Host, u.scope.Marker, u.scope.Volume, u.scope.Keep = "", "", "", false
-		}
-		return u
+		return &scopeUse{scope: s.clone()}
 	}
 	return &scopeUse{scope: Scope{Namespace: t.Namespace, Name: t.Scope, Created: time.Now()}}
 }
@@ -252,15 +244,6 @@ func (r *Runner) putScope(s Scope) {
 	r.scopes[scopeIDOf(s)] = &kept
 }
 
-// putUse takes what was written down of a use. The caller holds mu.
-func (r *Runner) putUse(u *scopeUse, s Scope) {
-	if old := r.scopes[scopeIDOf(s)]; old != nil && u.gaveUp != "" {
-		r.log.Warn("an ended pin scope is used again, and its host can't be reached: its volume is given up", "scope", s.Name, "host", u.gaveUp, "volume", old.Volume)
-		delete(r.scopes, scopeIDOf(s))
-	}
-	r.putScope(s)
-}
-
 // fix gives a queued run the digest that its image has by now, which in a scope
 // is the scope's: the first run there decides for all.
 func (r *Runner) fix(l *live, target Target) {
@@ -298,7 +281,7 @@ func (r *Runner) fixPin(l *live, target Target) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if use != nil {
-		r.putUse(use, *use.record(run))
+		r.putScope(*use.record(run))
 	}
 	return nil
 }
@@ -325,7 +308,7 @@ func (r *Runner) keepScopes(ctx context.Context, now time.Time) {
 			if _, err := r.endScope(ctx, scopeIDOf(s), func(now Scope) bool { return now.Used.Equal(s.Used) }); err != nil {
 				r.log.Warn("an unused pin scope was not ended; trying again", "scope", s.Name, "error", err)
 			}
-		case !s.Ended.IsZero() && (s.Volume == "" || s.Keep || !r.opts.Images.Facts(s.Host).Reachable) && now.Sub(s.Used) > scopeHeld+scopeKept:
+		case !s.Ended.IsZero() && s.Volume == "" && now.Sub(s.Used) > scopeHeld+scopeKept:
 			r.forgetScope(ctx, s)
 		}
 	}

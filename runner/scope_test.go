@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prewarm/prewarm/internal/docker/dockertest"
 	"github.com/prewarm/prewarm/internal/problem"
 	"github.com/prewarm/prewarm/registry"
 	"github.com/prewarm/prewarm/runner"
@@ -157,57 +156,5 @@ func TestFilesForTheNextTask(t *testing.T) {
 		bad := command("version")
 		bad.Spec.ScopeVolume = "/files"
 		s.refused(bad, problem.InvalidRequest)
-	})
-}
-
-// withFiles asks for a run that mounts the volume of its scope.
-func withFiles(words ...string) runner.Ask {
-	ask := scoped("dag", words...)
-	ask.Spec.ScopeVolume = "/files"
-	return ask
-}
-
-// Where the host of a scope's volume is gone for good, the scope is ended, and its
-// tasks begin anew on another.
-func TestAnEndedScopeLeavesAHostThatIsGone(t *testing.T) {
-	t.Parallel()
-	inTime(t, func(s *scene) {
-		first := s.end(s.ask(withFiles("write", "/files/a", "hello")).Run.ID)
-		other := map[string]string{"a": "b", "b": "a"}[first.Host]
-		s.images.set(one, other)
-		s.down(first.Host, true)
-		s.refused(withFiles("write", "/files/a", "again"), problem.ScopeHost)
-		if _, err := s.r.EndScope(context.Background(), runner.DefaultNamespace, "dag"); err != nil {
-			t.Fatal(err)
-		}
-		again := s.expectEnd(s.ask(withFiles("write", "/files/a", "again")).Run.ID, runner.Succeeded, "")
-		scope, err := s.r.Scope(runner.DefaultNamespace, "dag")
-		if err != nil || again.Host != other || scope.Host != other || len(scope.Pins) != 1 {
-			t.Errorf("on %s: %+v %v", again.Host, scope, err)
-		}
-		s.restart()
-		next := s.expectEnd(s.ask(withFiles("cat", "/files/a")).Run.ID, runner.Succeeded, "")
-		if next.Host != other || s.log(next.ID) != "again" {
-			t.Errorf("on %s: %q", next.Host, s.log(next.ID))
-		}
-	})
-}
-
-// A scope is where its first run is, and not where that could not be.
-func TestAScopeIsNotWhereNothingWasMade(t *testing.T) {
-	t.Parallel()
-	inTime(t, func(s *scene) {
-		s.images.set(one, "a")
-		s.hosts["a"].Fail(dockertest.CallMakeVolume, false)
-		ask := with(withFiles("write", "/files/a", "hello"), func(t *runner.Terms) { t.WaitWarm = time.Minute })
-		run := s.ask(ask).Run
-		s.settle(time.Millisecond)
-		s.images.set(one, "b")
-		if ended := s.expectEnd(run.ID, runner.Succeeded, ""); ended.Host != "b" {
-			t.Errorf("%+v", ended)
-		}
-		if next := s.end(s.ask(withFiles("cat", "/files/a")).Run.ID); next.Host != "b" || s.log(next.ID) != "hello" {
-			t.Errorf("on %s: %q", next.Host, s.log(next.ID))
-		}
 	})
 }

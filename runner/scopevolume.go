@@ -15,36 +15,8 @@ func (r *Runner) settleVolume(run Run, h *host, marker string) {
 	if run.Spec.ScopeVolume == "" || s == nil || s.Host != "" {
 		return
 	}
-	s.Host, s.Marker, s.Volume = h.Name, marker, volumeOf(run)
-}
-
-// volumeOf names the volume that a run makes for its scope: by the run's id, since
-// scopes have any name.
-func volumeOf(run Run) string { return ownVolumes + "scope-" + run.ID }
-
-// unsettle takes back that a run decided where its scope's volume is: it made no
-// container there, and nobody else did. The caller holds mu.
-func (r *Runner) unsettle(run Run) {
-	s := r.scopeOf(run)
-	if run.Spec.ScopeVolume == "" || s == nil || s.Volume != volumeOf(run) {
-		return
-	}
-	for _, other := range r.lives {
-		if other.run.ID != run.ID && other.run.Host == s.Host && other.run.Spec.ScopeVolume != "" && r.scopeOf(other.run) == s {
-			return
-		}
-	}
-	s.Host, s.Marker, s.Volume = "", "", ""
-}
-
-// volumeHost is the host that runs of a scope have to be on for its volume; empty:
-// any. A scope that was ended gives its volume up where the host is gone: that is
-// what it was ended for. The caller holds mu.
-func (r *Runner) volumeHost(s *Scope) string {
-	if s == nil || s.Host != "" && !s.Ended.IsZero() && !r.opts.Images.Facts(s.Host).Reachable {
-		return ""
-	}
-	return s.Host
+	s.Host, s.Marker = h.Name, marker
+	s.Volume = ownVolumes + "scope-" + run.ID // the run's id, since scopes have any name
 }
 
 // makeVolume makes the volume of a run's scope, once it is on disk where it is.

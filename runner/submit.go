@@ -257,7 +257,7 @@ func (r *Runner) admit(ctx context.Context, l *live, ask Ask, use *scopeUse) err
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if scope != nil {
-		r.putUse(use, *scope)
+		r.putScope(*scope)
 	}
 	r.lives[l.run.ID] = l
 	r.enqueue(l)
