@@ -265,3 +265,28 @@ func TestAStopIsNotOwedToWhatNeverStarted(t *testing.T) {
 		}
 	})
 }
+
+// A reload gave the host another machine for a moment, on which nothing is to be
+// stopped: the stop is sent again, and reaches the container.
+func TestAStopThatAnotherMachineGotIsSentAgain(t *testing.T) {
+	t.Parallel()
+	inTime(t, func(s *scene) {
+		on := func(machine string) runner.Setup {
+			return runner.Setup{Hosts: []runner.HostOptions{{Name: "a", Engine: s.hosts[machine], Slots: 2}}}
+		}
+		s.r.Reconfigure(on("a"))
+		run := s.submit("sleep", "24h")
+		s.settle(time.Second)
+		s.r.Reconfigure(on("b"))
+		if _, err := s.r.Cancel(context.Background(), run.ID); err != nil {
+			t.Fatal(err)
+		}
+		s.settle(10 * time.Second)
+		s.expectState(run.ID, runner.Canceling)
+		s.r.Reconfigure(on("a"))
+		s.settle(time.Minute)
+		if now := s.get(run.ID); now.State != runner.Canceled || s.hosts["a"].Stopped(run.ID) != 1 {
+			t.Errorf("it is %s, and was stopped %d times", now.State, s.hosts["a"].Stopped(run.ID))
+		}
+	})
+}

@@ -128,20 +128,28 @@ func TestACallerThatWasReplacedCancelsNothing(t *testing.T) {
 	})
 }
 
+// canceledTooLate makes a run that is canceled when its host can't be reached and
+// it has done its work, and one that waits for it.
+func (s *scene) canceledTooLate(ask runner.Ask) (first, follower runner.Run) {
+	s.t.Helper()
+	first = s.ask(ask).Run
+	s.settle(time.Second)
+	s.down("a", true)
+	s.settle(5 * time.Minute)
+	if _, err := s.r.Cancel(context.Background(), first.ID); err != nil {
+		s.t.Fatal(err)
+	}
+	follower = s.ask(success(ask)).Run
+	s.down("a", false)
+	return first, follower
+}
+
 // The cancel came too late, and the work was done: the run that waited for it
 // must not do it again.
 func TestAFollowerOfASuccessIsAnsweredByIt(t *testing.T) {
 	t.Parallel()
 	inTime(t, func(s *scene) {
-		first := s.ask(keyed("k", "lines", "2", "1m")).Run
-		s.settle(time.Second)
-		s.down("a", true)
-		s.settle(5 * time.Minute)
-		if _, err := s.r.Cancel(context.Background(), first.ID); err != nil {
-			t.Fatal(err)
-		}
-		follower := s.ask(success(keyed("k", "lines", "2", "1m"))).Run
-		s.down("a", false)
+		first, follower := s.canceledTooLate(keyed("k", "lines", "2", "1m"))
 		ended := s.expectEnd(follower.ID, runner.Succeeded, problem.AlreadySucceeded)
 		if ended.SameAs != first.ID || s.started(follower.ID) != 0 || s.log(follower.ID) != "line 1\nline 2" {
 			t.Errorf("%+v %q", ended, s.log(follower.ID))
@@ -226,15 +234,7 @@ func TestRelease(t *testing.T) {
 func TestARejectedAnswerDoesNotAnswerAgain(t *testing.T) {
 	t.Parallel()
 	inTime(t, func(s *scene) {
-		first := s.ask(keyed("k", "lines", "2", "1m")).Run
-		s.settle(time.Second)
-		s.down("a", true)
-		s.settle(5 * time.Minute)
-		if _, err := s.r.Cancel(context.Background(), first.ID); err != nil {
-			t.Fatal(err)
-		}
-		follower := s.ask(success(keyed("k", "lines", "2", "1m"))).Run
-		s.down("a", false)
+		first, follower := s.canceledTooLate(keyed("k", "lines", "2", "1m"))
 		s.expectEnd(follower.ID, runner.Succeeded, problem.AlreadySucceeded)
 		next := s.get(follower.ID) // and that one answered another
 		next.ID, next.SameAs = "ffffffff-0000-7000-8000-000000000001", follower.ID

@@ -135,7 +135,7 @@ func (w *Warmer) HostCounts() []HostCount {
 			Disk: h.engine.Disk, Images: -1, Budget: h.Prune.Budget,
 		}
 		if h.Prune.Marks != nil && n.Disk.Total > 0 {
-			n.High, _ = h.Prune.Marks(n.Disk.Total)
+			n.High, _ = h.Prune.Marks(n.Disk.Total, false)
 		}
 		if h.stocked {
 			n.Images = h.stockBytes

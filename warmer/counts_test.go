@@ -60,7 +60,7 @@ func TestAHostOfAnotherPlatformIsNotCounted(t *testing.T) {
 func TestHostsInNumbers(t *testing.T) {
 	t.Parallel()
 	inTime(t, []string{"a", "b"}, func(s *scene) {
-		s.rules = warmer.PruneRules{Budget: 5_000_000, Marks: func(total int64) (high, low int64) { return total / 2, total / 4 }}
+		s.rules = warmer.PruneRules{Budget: 5_000_000, Marks: func(total int64, _ bool) (high, low int64) { return total / 2, total / 4 }}
 		s.hosts["a"].SetDisk(warmer.Disk{Free: 700_000, Total: 1_000_000})
 		s.hosts["b"].SetDown(true)
 		s.reconfigure()

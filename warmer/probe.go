@@ -175,7 +175,8 @@ type lookAt struct {
 
 // toInspect lists the pins that matter on a host: those that it is to hold or
 // that somebody asked for and, now and then or where all are asked for, other
-// superseded ones and whatever else was warm. It forgets the copies that nothing tells of any more.
+// superseded ones and whatever else was warm. It forgets the copies that nothing
+// tells of any more.
 func (w *Warmer) toInspect(h *host, all bool) []lookAt {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -239,7 +239,7 @@ func TestABudgetHidesNoFullDisk(t *testing.T) {
 		s.entry.Policy.Keep = 3
 		s.rules = warmer.PruneRules{
 			Policy: prune.Policy{Rules: prune.Rules{KeepMin: 1}, Unmanaged: prune.KeepUnmanaged},
-			Marks:  func(total int64) (high, low int64) { return total * 8 / 10, total / 2 },
+			Marks:  func(total int64, _ bool) (high, low int64) { return total * 8 / 10, total / 2 },
 			Budget: 20000,
 		}
 		s.hosts["a"].SetDisk(warmer.Disk{Free: 1000000, Total: 1000000})
@@ -263,7 +263,7 @@ func TestABudgetHolds(t *testing.T) {
 		s.entry.Policy.Keep = 6
 		s.rules = warmer.PruneRules{
 			Policy: prune.Policy{Rules: prune.Rules{KeepMin: 6}, Unmanaged: prune.KeepUnmanaged},
-			Marks:  func(total int64) (high, low int64) { return total, total },
+			Marks:  func(total int64, _ bool) (high, low int64) { return total, total },
 			Budget: 5000,
 		}
 	}, func(s *scene) {

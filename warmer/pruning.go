@@ -14,10 +14,10 @@ type PruneRules struct {
 	Policy prune.Policy
 	// ImageRules are those of the digests of images, by name; of others: Policy.Rules.
 	ImageRules map[string]prune.Rules
-	// Marks gives the marks of a disk, or of a budget, of so many bytes, in bytes
+	// Marks gives the marks of a disk, or of the budget, of so many bytes, in bytes
 	// used: above high images go until no more than low is used. 0: there are
 	// none. Nil: there are none.
-	Marks func(total int64) (high, low int64)
+	Marks func(total int64, budget bool) (high, low int64)
 	// Budget is how many bytes images may take, whatever the disk has; 0: it is
 	// not bounded.
 	Budget int64

@@ -349,7 +349,7 @@ func TestAFullDiskIsPruned(t *testing.T) {
 		s.entry.Policy.Keep = 3
 		s.rules = warmer.PruneRules{
 			Policy: prune.Policy{Rules: prune.Rules{KeepMin: 1}, Unmanaged: prune.KeepUnmanaged},
-			Marks:  func(total int64) (high, low int64) { return total * 8 / 10, total / 2 },
+			Marks:  func(total int64, _ bool) (high, low int64) { return total * 8 / 10, total / 2 },
 		}
 		s.hosts["a"].SetDisk(warmer.Disk{Free: 20000, Total: 20000})
 		s.hosts["a"].FillDisk()

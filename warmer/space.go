@@ -80,22 +80,22 @@ type room struct {
 // rooms are the bounds that are known of a host; both hold. The caller holds mu.
 func (w *Warmer) rooms(h *host) []room {
 	var all []room
-	add := func(d Disk) {
+	add := func(d Disk, budget bool) {
 		r := room{Disk: d}
 		if h.Prune.Marks != nil {
-			r.high, r.low = h.Prune.Marks(d.Total)
+			r.high, r.low = h.Prune.Marks(d.Total, budget)
 		}
 		all = append(all, r)
 	}
 	if h.engine.Disk.Total > 0 {
-		add(h.engine.Disk)
+		add(h.engine.Disk, false)
 	}
 	if budget := h.Prune.Budget; budget > 0 && h.stocked {
 		used := h.stockBytes
 		for _, c := range h.copies {
 			used += c.need // of pulls under way
 		}
-		add(Disk{Free: max(0, budget-used), Total: budget})
+		add(Disk{Free: max(0, budget-used), Total: budget}, true)
 	}
 	return all
 }

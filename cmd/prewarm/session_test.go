@@ -345,18 +345,21 @@ func TestGap(t *testing.T) {
 	}
 }
 
-// Retention took the log of the run that answers the submit.
+// logRemoved lets retention have taken the log.
+func logRemoved(s *stub) {
+	s.run.Log = api.RunLog{Lines: 3, Removed: true}
+	s.refuse = func(r *http.Request, _ int) *api.Problem {
+		if strings.HasSuffix(r.URL.Path, "/logs") {
+			return refusal(http.StatusGone, problem.LogRemoved, "it is gone", "")
+		}
+		return nil
+	}
+}
+
+// The log of the run that answers the submit is gone.
 func TestLogRemoved(t *testing.T) {
 	t.Parallel()
-	s := newStub(t, 3, func(s *stub) {
-		s.run.Log = api.RunLog{Lines: 3, Removed: true}
-		s.refuse = func(r *http.Request, _ int) *api.Problem {
-			if strings.HasSuffix(r.URL.Path, "/logs") {
-				return refusal(http.StatusGone, problem.LogRemoved, "it is gone", "")
-			}
-			return nil
-		}
-	})
+	s := newStub(t, 3, logRemoved)
 	p := start(t, s.URL, nil, "run", "jobs")
 	p.wantEnd(0, "prewarm: the log may lack lines: it was removed, as old logs are\n")
 }
@@ -364,15 +367,7 @@ func TestLogRemoved(t *testing.T) {
 // Nothing printed is not the same as nothing left to print.
 func TestFollowOfALogThatWasRemoved(t *testing.T) {
 	t.Parallel()
-	s := newStub(t, 3, func(s *stub) {
-		s.run.Log = api.RunLog{Lines: 3, Removed: true}
-		s.refuse = func(r *http.Request, _ int) *api.Problem {
-			if strings.HasSuffix(r.URL.Path, "/logs") {
-				return refusal(http.StatusGone, problem.LogRemoved, "it is gone", "")
-			}
-			return nil
-		}
-	})
+	s := newStub(t, 3, logRemoved)
 	for _, args := range [][]string{{"logs", stubRun}, {"logs", "-f", stubRun}, {"logs", "-f", "-o", "json", stubRun}} {
 		p := start(t, s.URL, nil, args...)
 		p.wantEnd(1, "it is gone")

@@ -129,12 +129,12 @@ func (c *chart) shared(ctx context.Context, host patient) {
 	ids, err := within(ctx, host.Instances)
 	if err != nil {
 		c.add(Warning, "shared", err.Error(), "let GET /volumes through to the engine, or look there: docker volume ls --filter label=prewarm.marker")
-	}
-	if len(ids) < 2 {
 		return
 	}
-	c.add(Warning, "shared", "markers of "+strconv.Itoa(len(ids))+" installations of Prewarm are here ("+strings.Join(ids, ", ")+"); two at work may prune what the other keeps warm",
-		"give each hosts of its own; of one that is gone, remove the marker: docker volume rm prewarm-ID")
+	if n := len(ids); n > 1 {
+		c.add(Warning, "shared", fmt.Sprintf("markers of %d installations of Prewarm are here (%s); two at work may prune what the other keeps warm", n, strings.Join(ids, ", ")),
+			"give each hosts of its own; of one that is gone, remove the marker: docker volume rm prewarm-ID")
+	}
 }
 
 // hostRef is what a host asks for to prove that it reaches a registry.

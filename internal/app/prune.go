@@ -32,9 +32,9 @@ func pruneRules(c *config.Config, h config.Host) warmer.PruneRules {
 // marksOf gives the marks of a disk or a budget of so many bytes. Beside a budget
 // marks in bytes are of that alone: they lie below it, and much else than images
 // may be on a disk.
-func marksOf(d config.Disk) func(total int64) (high, low int64) {
-	return func(total int64) (high, low int64) {
-		if d.Budget > 0 && d.High.Bytes > 0 && total != d.Budget {
+func marksOf(d config.Disk) func(total int64, budget bool) (high, low int64) {
+	return func(total int64, budget bool) (high, low int64) {
+		if d.Budget > 0 && d.High.Bytes > 0 && !budget {
 			return 0, 0
 		}
 		return d.High.Of(total), d.Low.Of(total)

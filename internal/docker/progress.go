@@ -95,8 +95,7 @@ func (m *meter) note(msg jsonmessage.JSONMessage) (news bool) {
 
 // working is 1 where a status says that the engine works at a layer.
 func working(status string) int {
-	switch status {
-	case "Downloading", "Verifying Checksum", "Extracting":
+	if pullWorks[status] {
 		return 1
 	}
 	return 0

@@ -42,6 +42,14 @@ var pullSteps = map[string]pullStep{
 	"Already exists":     stepDone,       // all
 }
 
+// pullWorks are the statuses of a layer that the engine works at. One with another
+// status is done, or waits for its turn.
+var pullWorks = map[string]bool{
+	"Downloading":        true, // all
+	"Verifying Checksum": true, // classic
+	"Extracting":         true, // all
+}
+
 // saying is a text of the engine and what it means. The text matches when all
 // its parts are found, in any case.
 type saying struct {

@@ -90,16 +90,11 @@ def prewarm_task(python_callable: Callable[..., Any] | None = None, **kwargs: An
     :param python_callable: the function
     :param kwargs: those of PrewarmRunOperator, but for ``command``
     """
-    decorator: Any = task_decorator_factory(
+    made: Any = task_decorator_factory(
         python_callable=python_callable, decorated_operator_class=_PrewarmDecoratedOperator, **_stored(kwargs)
     )
-    if python_callable is None:
-        made = decorator
-        decorator = lambda function: _hiding(made(function))  # noqa: E731
-    else:
-        decorator = _hiding(decorator)
-    result: TaskDecorator = decorator
-    return result
+    task: TaskDecorator = _hiding(made) if python_callable else lambda function: _hiding(made(function))
+    return task
 
 
 def _stored(kwargs: Mapping[str, Any]) -> dict[str, Any]:
